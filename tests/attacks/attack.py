@@ -26,11 +26,11 @@ class Loss(Enum):
     NOTHING = "nothing"
     STAKE = "its stake"
     LAPSE = "the lapse penalty"
-    LATE_FEE = "a part of its stake, for being late"
+    LATE_FEE = "at most the late fee"
     TEN_FEES = "ten verifier fees of its seat's stake"
     TEN_JUROR_FEES = "ten juror fees of its seat's stake"
-    SEAT_STAKE = "the whole verifier stake"
-    BOND = "its bond"
+    SEAT_STAKE = "the verifier stake"
+    CASE = "the jury's fees and the silence penalty, of its seat's stake"
 
     def amount(self, terms: Terms) -> int | None:
         """Return the loss in Mist under a task's terms; None if that depends on the time."""
@@ -45,7 +45,7 @@ _PRICES = {
     Loss.TEN_FEES: "seat silence",
     Loss.TEN_JUROR_FEES: "juror silence",
     Loss.SEAT_STAKE: "seat stake",
-    Loss.BOND: "accusation",
+    Loss.CASE: "accusation",
 }
 
 
@@ -88,6 +88,3 @@ class Attack:
     end: End | None = None
     loss: Loss = Loss.NOTHING
     outcome: str = ""
-
-
-STARVED = End(SubmissionState.VOID, EndReason.TOO_FEW_SEATS)

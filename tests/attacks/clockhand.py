@@ -92,25 +92,33 @@ def list_moments(task: ob.Task, submissions: list[ob.Submission]) -> Iterator[in
         yield compute_window_end(task, None, "join")
     elif task.phase == TaskPhase.TRAINING:
         yield compute_window_end(task, None, "train")
+        yield compute_window_end(task, None, "grace")
     for submission in submissions:
         ends = partial(compute_window_end, task, submission)
         since, dispute = submission.window_ms, submission.dispute
         match submission.state:
             case SubmissionState.SEATED:
-                yield ends("open")
+                # Other holders pass the key on, in their turn.
+                yield from _parts(since, ends("open"), (26, 51, 100))
                 yield ends("open") + task.terms.grace_ms // 4
                 yield ends("grace")
             case SubmissionState.OPENED:
-                # Absent parts count as such, other holders pass the key on, seats report keys.
-                yield from _parts(since, ends("verify"), (26, 51, 64, 100))
+                # Absent parts count as such.
+                yield from _parts(since, ends("verify"), (26, 51, 76, 100))
             case SubmissionState.AUDITED:
+                # Seats deliver the update, in their turn.
+                yield from _parts(since, ends("open"), (51, 76, 100))
                 yield ends("grace")
             case SubmissionState.DISPUTED if dispute is not None:
+                if dispute.phase == DisputePhase.SUMMONED:
+                    yield from _parts(dispute.phase_ms, ends("open"), (26, 51, 100))
+                    yield ends("grace")
                 if dispute.phase == DisputePhase.COMMITTING:
-                    # Jurors say that there is no opening, then abstain.
+                    # Jurors say that something is absent, then abstain.
                     yield from _parts(dispute.phase_ms, ends("jury_commit"), (26, 51, 76, 91, 100))
                 if dispute.phase in (DisputePhase.COMMITTING, DisputePhase.REVEALING):
                     yield ends("jury_reveal")
+                    yield ends("verdict")
             case _:
                 pass
 

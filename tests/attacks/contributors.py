@@ -1,6 +1,6 @@
 """Contributors whose services bend what they commit to or open; plugged in by ``substitute``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,18 @@ import trio
 from tests.attacks.plug import meddle, substitute
 from tests.support.openings import DraftOpening, collect, list_sources
 from tests.support.verification_files import build_verification_file
+from walrusd.chain.calls.delivery import OpeningAttempt
 from walrusd.chain.layouts import objects as ob
 from walrusd.compose import BuildParts
+from walrusd.core.duties import Party
+from walrusd.core.lifecycle import is_disputed
 from walrusd.core.pieces.layouts import OpenedRow
 from walrusd.core.secrets import derive_cost_blinding, derive_cost_key
 from walrusd.crypto.merkle import Tree
 from walrusd.crypto.number_tree import compute_update_root
 from walrusd.crypto.pedersen import pedersen
 from walrusd.crypto.vfile.vfile import read_verification_file
+from walrusd.engine.service import Attempt
 from walrusd.market.case import Case
 from walrusd.market.results import read_update
 from walrusd.market.schemes import CostProof, commit_update, derive_openings
@@ -57,21 +61,30 @@ def open_late() -> BuildParts:
     return substitute({Opener: lambda tools, parts: LateOpener(tools, parts.fetcher)})
 
 
-def open_with_envelopes(bend: Callable[[list[bytes]], list[bytes]]) -> BuildParts:
-    """Return a contributor that gives its seats other envelopes than they need."""
+class SelectiveSharer(KeySharer):
+    """Delivers the key to the first place of the committee alone."""
 
-    async def how(honest: Any, task: str, submission: str, opening: ob.Opening, **named: Any):
-        bent = replace(opening, envelopes=bend(opening.envelopes))
-        return await honest(task, submission, bent, **named)
-
-    return substitute(
-        {Opener: lambda tools, parts: Opener(meddle(tools, "open", how), parts.fetcher)}
-    )
+    def _list_due_about(self, case: Case) -> Iterator[Attempt]:
+        for due in super()._list_due_about(case):
+            if not due.part.startswith(":place:") or due.part.endswith(":0"):
+                yield due
 
 
-def spoil(envelope: bytes) -> bytes:
-    """Return an envelope of the right form that opens nothing."""
-    return envelope[:-1] + bytes([envelope[-1] ^ 1])
+class UpdateKeeper(KeySharer):
+    """Gives the committee the key of the work, and its publisher nothing."""
+
+    def _is_our_turn(self, case: Case, party: Party, *, is_update: bool = False) -> bool:
+        return not is_update and super()._is_our_turn(case, party)
+
+
+def deliver_selectively() -> BuildParts:
+    """Return a contributor that gives one seat the key, and the other none."""
+    return substitute({KeySharer: lambda tools, parts: SelectiveSharer(tools, parts.fetcher)})
+
+
+def keep_update() -> BuildParts:
+    """Return a contributor that does not give its publisher the update's key."""
+    return substitute({KeySharer: lambda tools, parts: UpdateKeeper(tools, parts.fetcher)})
 
 
 def open_with(bend: Callable[[DraftOpening], DraftOpening]) -> BuildParts:
@@ -298,10 +311,10 @@ def copy_opening(source: Overheard) -> BuildParts:
     """Return a contributor that opens with another's sealed blob."""
 
     async def how(
-        honest: Any, task: str, submission: str, opening: ob.Opening, **named: Any
+        honest: Any, task: str, submission: str, opening: OpeningAttempt, **named: Any
     ) -> Any:
         await source.there.wait()
-        theirs: ob.Opening = source.arguments[2]
+        theirs: OpeningAttempt = source.arguments[2]
         bent = replace(opening, blob=theirs.blob, digest=theirs.digest)
         return await honest(task, submission, bent, **named)
 
@@ -349,15 +362,16 @@ class NoAudit(Cranker):
 
 
 class KeyKeeper(KeySharer):
-    """Passes no key on."""
+    """Gives no jury the key."""
 
-    async def reconcile(self) -> None:
-        return
+    def _is_our_turn(self, case: Case, party: Party, *, is_update: bool = False) -> bool:
+        is_ours = super()._is_our_turn(case, party, is_update=is_update)
+        return is_ours and not is_disputed(case.submission.state)
 
 
 def keep_key() -> BuildParts:
     """Return a contributor that lets no juror have the opening's key."""
-    return substitute({KeySharer: lambda tools, _parts: KeyKeeper(tools)})
+    return substitute({KeySharer: lambda tools, parts: KeyKeeper(tools, parts.fetcher)})
 
 
 def shun_audit() -> BuildParts:

@@ -1,6 +1,6 @@
 """Publishers and dataset owners with a malicious part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +15,11 @@ from walrusd.chain.send.ptb import Ptb
 from walrusd.compose import BuildParts, Parts, build_parts
 from walrusd.core.aggregate import Aggregate
 from walrusd.core.lifecycle import KeyScope
+from walrusd.core.protocol import PROGRAM_ROOT
 from walrusd.crypto.envelope import derive_public_key, seal_key
 from walrusd.engine.tools import Tools
 from walrusd.errors import MoveAborted
-from walrusd.market.aggregate import read_accepted
+from walrusd.market.aggregate import find_part_bits, read_accepted
 from walrusd.market.keys import make_grant_info
 from walrusd.services.data_owner.key_grantor import KeyGrantor
 from walrusd.services.data_owner.listings import Listings
@@ -45,14 +46,14 @@ class WrongSum(Publisher):
         summed = await Aggregator(self.tools, self._fetcher, self.name).sum(task, accepted)
         if summed is None:
             return
-        vector = np.frombuffer(summed[0], "<i8").copy()
+        vector = np.frombuffer(summed.vector, "<i8").copy()
         vector[0] += 1 << 20
-        await self.record(task, accepted, vector.tobytes(), summed[1])
+        await self.record(task, summed.parts, vector.tobytes(), summed.openings)
 
     async def record(
         self,
         task: ob.Task,
-        parts: list[ob.Submission],
+        parts: Sequence[ob.Submission],
         vector: bytes,
         openings: tuple[bytes, ...],
     ) -> None:
@@ -64,6 +65,7 @@ class WrongSum(Publisher):
         )
         await self.tools.contract.record_aggregate(
             task.id,
+            parts=find_part_bits(task, parts),
             root=aggregate.root,
             blindings_root=aggregate.openings_root,
             blob=stored.blob_id,
@@ -74,10 +76,11 @@ class OneOfThem(WrongSum):
     """Publishes the update of one contributor as if it were the sum of all."""
 
     async def _aggregate(self, task: ob.Task) -> None:
-        accepted = (await read_accepted(self.tools, task))[:1]
-        summed = await Aggregator(self.tools, self._fetcher, self.name).sum(task, accepted)
+        accepted = await read_accepted(self.tools, task)
+        alone = replace(task, terms=replace(task.terms, k_min=1))
+        summed = await Aggregator(self.tools, self._fetcher, self.name).sum(alone, accepted[:1])
         if summed is not None:
-            await self.record(task, accepted, *summed)
+            await self.record(task, accepted, summed.vector, summed.openings)
 
 
 async def declare_small(honest: Any, terms: ob.Terms, **named: Any) -> Any:
@@ -92,11 +95,10 @@ def lie_about_keys() -> BuildParts:
     """Return an owner that seals another key than the dataset's."""
 
     def build(tools: Tools) -> Parts:
-        async def lie(honest: Any, request_id: str, envelope: bytes) -> Any:
-            request = await tools.contract.request(request_id)
+        async def lie(honest: Any, request: ob.KeyRequest, envelope: bytes) -> Any:
             market = await tools.contract.market()
             info = make_grant_info(market, request)
-            return await honest(request_id, seal_key(request.key, bytes(32), info))
+            return await honest(request, seal_key(request.key, bytes(32), info))
 
         grantor = KeyGrantor(meddle(tools, "grant_key", lie))
         return exchange(build_parts(tools), key_grantor=grantor)
@@ -155,7 +157,13 @@ async def join_too_late(peer: Peer, task: str, dataset: str) -> None:
     event = ev.KeyRequested.from_bcs(requested.emitted("events::KeyRequested")[0].contents)
     stake = (await contract.task(task)).terms.stake
     with pytest.raises(MoveAborted, match="EWrongPhase"):
-        await contract.join(task, dataset=dataset, request=event.request, stake=stake)
+        await contract.join(
+            task,
+            dataset=dataset,
+            request=event.request,
+            program_root=PROGRAM_ROOT,
+            stake=stake,
+        )
 
 
 PUBLISHERS: dict[str, BuildParts] = {

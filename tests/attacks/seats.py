@@ -1,33 +1,24 @@
 """What malicious seats and jurors do instead of their duty; see ``casting``."""
 
 import secrets
-from typing import Any
+from collections.abc import Callable
 
 from tests.adversaries.results import read_records
 from tests.attacks.casting import CastJuror, CastVerifier, JurorAct, SeatAct
 from tests.attacks.trainings import Loot
+from walrusd.chain.calls.jury import Accused
 from walrusd.chain.layouts import objects as ob
-from walrusd.core.lifecycle import ChallengeKind, DisputePhase
+from walrusd.core.judging import Answer
+from walrusd.core.lifecycle import CaseKind
 from walrusd.core.opening import Opening
 from walrusd.core.pieces.names import TRACE
-from walrusd.core.protocol import (
-    compute_challenge_id,
-    compute_jury_commitment,
-    compute_slot_tree,
-    compute_work_digest,
-)
-from walrusd.core.secrets import derive_jury_salt
+from walrusd.core.protocol import PROGRAM_ROOT, compute_slot_tree, compute_work_digest
+from walrusd.core.seats.eligibility import count_committee
 from walrusd.crypto.merkle import Tree
 from walrusd.errors import MoveAborted
 from walrusd.market.case import Case
 from walrusd.market.keys import find_opening_keys
 from walrusd.services.contributor.committer import trace_leaves
-from walrusd.training.run.replayed import Replayed
-from walrusd.units import address_bytes
-
-Value = tuple[bytes, bytes]
-"""A work chain and a state root, as jurors reveal them."""
-
 
 # --- seats --------------------------------------------------------------------------------------
 
@@ -55,18 +46,19 @@ async def attest_with(
     """Attest with a digest that no replay gave; note it if the contract refuses."""
     segment = case.segments_of(seat)[position]
     opening = await open_trace(verifier, case)
-    committee, slot = case.task.terms.committee, case.submission.committee[seat].slot
-    slots = compute_slot_tree(case.ctx, segment, committee, chain)
+    slot, count = case.submission.committee[seat].slot, count_committee(vars(case.task.terms))
+    slots = compute_slot_tree(case.ctx, segment, count, chain)
     try:
         await verifier.tools.contract.attest(
             case.task.id,
-            case.submission.id,
+            case.submission,
             seat=seat,
             position=position,
             digest=digest,
             slot_path=slots.path(slot),
             state_root=opening.trace.state_roots[segment],
             trace_path=Tree(opening.leaves()).path(segment),
+            program_root=PROGRAM_ROOT,
         )
     except MoveAborted as error:
         verifier.casting.refused.append((case.submission.id, error.message))
@@ -93,47 +85,24 @@ async def copy_digests(verifier: CastVerifier, case: Case, seat: int) -> bool:
     return False
 
 
-def accuse_falsely(*, reveal: bool = True) -> SeatAct:
-    """Return the act of accusing sound work with a made-up value, and then serving honestly."""
-
-    async def act(verifier: CastVerifier, case: Case, seat: int) -> bool:
-        if not _first_time(verifier, case, "accuse"):
-            return True
-        tools, terms = verifier.tools, case.task.terms
-        segment, place = case.segments_of(seat)[0], seat * terms.segments_per_seat
-        name = compute_challenge_id(
-            address_bytes(case.submission.id), ChallengeKind.SEGMENT, segment, round_=0
-        )
-        lie = Replayed(segment, secrets.token_bytes(32), secrets.token_bytes(32), None)
-        tools.work.put("jury", name.hex(), lie.to_json())
-        leaves = await read_leaves(verifier, case)
-        await tools.contract.challenge(
-            case.task.id,
-            case.submission.id,
-            kind=ChallengeKind.SEGMENT,
-            index=segment,
-            place=place,
-            leaf=leaves[segment],
-            path=Tree(leaves).path(segment),
-            commitment=compute_jury_commitment(
-                name,
-                address_bytes(tools.address),
-                lie.chain,
-                lie.state_root,
-                derive_jury_salt(tools.keys, name),
-            ),
-            bond=terms.accuser_bond,
-        )
+async def accuse_falsely(verifier: CastVerifier, case: Case, seat: int) -> bool:
+    """Accuse sound work."""
+    if not _first_time(verifier, case, "accuse"):
         return False
-
-    return act
+    segment, leaves = case.segments_of(seat)[0], await read_leaves(verifier, case)
+    path = tuple(Tree(leaves).path(segment))
+    accused = Accused(CaseKind.SEGMENT, segment, leaf=leaves[segment], path=path)
+    await verifier.tools.contract.accuse(
+        case.task.id, case.submission, accused, seat=seat, program_root=PROGRAM_ROOT
+    )
+    return False
 
 
 async def report_without_reason(verifier: CastVerifier, case: Case, seat: int) -> bool:
-    """Say that a good opening cannot be read, and serve honestly once it was made again."""
-    if case.submission.reopened:
+    """Say that a good opening cannot be had, and serve honestly afterwards."""
+    if not _first_time(verifier, case, f"report{case.submission.attempt}"):
         return True
-    await verifier.tools.contract.report(case.task.id, case.submission.id, seat=seat)
+    await verifier.tools.contract.report(case.task.id, case.submission, seat=seat)
     return False
 
 
@@ -150,16 +119,18 @@ def attest_for_money(loot: Loot) -> SeatAct:
                 continue
             record = read_records(found)[segment - 1]
             chain, slot = record.chain, case.submission.committee[seat].slot
-            slots = compute_slot_tree(case.ctx, segment, case.task.terms.committee, chain)
+            count = count_committee(vars(case.task.terms))
+            slots = compute_slot_tree(case.ctx, segment, count, chain)
             await verifier.tools.contract.attest(
                 case.task.id,
-                case.submission.id,
+                case.submission,
                 seat=seat,
                 position=position,
                 digest=compute_work_digest(case.ctx, segment, slot, chain),
                 slot_path=slots.path(slot),
                 state_root=record.state_root,
                 trace_path=Tree(leaves).path(segment),
+                program_root=PROGRAM_ROOT,
             )
         return False
 
@@ -178,20 +149,16 @@ def _first_time(verifier: CastVerifier, case: Case, what: str) -> bool:
 # --- jurors -------------------------------------------------------------------------------------
 
 
-def vote(value: Any) -> JurorAct:
+def vote(value: Callable[[ob.Dispute], Answer]) -> JurorAct:
     """Return the act of voting without checking: ``value(dispute)`` gives the vote.
 
     It is committed to like an honest value, so the juror's own service reveals it.
     """
 
     async def act(juror: CastJuror, case: Case, dispute: ob.Dispute, number: int) -> bool:
-        if dispute.phase != DisputePhase.COMMITTING:
-            return True
         tools, challenge = juror.tools, dispute.challenge
         if tools.work.get("jury", challenge.hex()) is None:
-            chain, root = value(dispute)
-            said = Replayed(dispute.index, chain, root, None)
-            tools.work.put("jury", challenge.hex(), said.to_json())
+            tools.work.put("jury", challenge.hex(), value(dispute).to_json())
         return True
 
     return act
@@ -199,16 +166,16 @@ def vote(value: Any) -> JurorAct:
 
 def vote_anything() -> JurorAct:
     """Return the act of a lazy juror: it knows no value, so it says any."""
-    return vote(lambda _dispute: (secrets.token_bytes(32), secrets.token_bytes(32)))
+    return vote(lambda _dispute: Answer(secrets.token_bytes(32), secrets.token_bytes(32)))
 
 
 def vote_for_forger(loot: Loot) -> JurorAct:
     """Return the act of a juror that the forger has bought: it says what was committed."""
 
-    def forged(dispute: ob.Dispute) -> Value:
+    def forged(dispute: ob.Dispute) -> Answer:
         assert loot.result is not None
         record = read_records(loot.result)[dispute.index - 1]
-        return record.chain, record.state_root
+        return Answer(record.chain, record.state_root)
 
     return vote(forged)
 

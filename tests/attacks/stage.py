@@ -8,12 +8,12 @@ from typing import Any
 
 import trio
 
-from tests.attacks.attack import ACCEPTED, Attack, Culprit, End
+from tests.attacks.attack import ACCEPTED, Attack, Culprit, End, Loss
 from tests.attacks.books import Flows, compute_flows
 from tests.attacks.casting import Casting, JurorAct, SeatAct
 from tests.attacks.clockhand import ClockHand
 from tests.attacks.table import ATTACKS
-from tests.demo.audit import BURN, AuditedTransaction, Supply, find_discrepancies
+from tests.demo.audit import BURN, AuditedTransaction, Rules, Supply, find_discrepancies
 from tests.demo.observer import Observer, open_observer
 from tests.support.guards import PLAY_S
 from tests.support.market.world import (
@@ -32,6 +32,7 @@ from walrusd.chain.layouts import events as ev
 from walrusd.chain.layouts import objects as ob
 from walrusd.compose import BuildParts, build_parts
 from walrusd.core.lifecycle import TERMINAL, EndReason, SubmissionState, TaskPhase
+from walrusd.core.seats.eligibility import is_vacant
 from walrusd.engine.tools import TrainingBackend
 from walrusd.settings.model import Role
 from walrusd.units import Mist
@@ -39,11 +40,15 @@ from walrusd.units import Mist
 WINDOW_S = 1200
 TERMS: dict[str, Any] = {
     "committee": 2,
+    "substitutes": 1,
     "segments_per_seat": 2,
-    "jury": 3,
-    "verifier_stake": "10 SUI",
+    # Two jurors are drawn, so that five verifiers suffice for a committee and a jury.
+    "jury": 1,
+    "verifier_stake": "2 SUI",
+    "verifier_fee": "0.001 SUI",
+    "juror_fee": "0.0005 SUI",
     # As low as the contract lets it be, so that lots fall where a play wants them.
-    "audit_bps": 101,
+    "audit_bps": 25,
     "join": WINDOW_S,
     "train": WINDOW_S,
     "open": WINDOW_S,
@@ -53,7 +58,18 @@ TERMS: dict[str, Any] = {
     "jury_reveal": WINDOW_S,
 }
 HONEST = "honest"
+SEATS = 2
+"""How many seats of the pool each verifier holds."""
 SEATED = frozenset({Culprit.VERIFIER, Culprit.JUROR})
+PAID = frozenset(
+    {
+        EndReason.ATTESTED,
+        EndReason.PLAN_ABORTED,
+        EndReason.CHALLENGE_CONFIRMED,
+        EndReason.AUDIT_CONFIRMED,
+    }
+)
+"""The ends in which every seat that is not guilty earns its fee."""
 OVER = frozenset({TaskPhase.SETTLED, TaskPhase.AGGREGATED, TaskPhase.VOID})
 
 
@@ -98,10 +114,11 @@ class Stage:
         await self._wait_seats(count)
 
     async def _wait_seats(self, count: int) -> None:
-        async def seats() -> bool:
-            return await self.observer.seats() == count
+        async def are_there() -> bool:
+            pool = await self.observer.pool()
+            return sum(not is_vacant(seat) for seat in pool.seats) == SEATS * count
 
-        await wait_for(seats)
+        await wait_for(are_there)
 
     async def add_contributor(
         self,
@@ -188,9 +205,11 @@ class Stage:
 
     async def _is_over(self) -> bool:
         for task, submissions in await self.look():
-            aggregated = task.phase != TaskPhase.SETTLED or task.accepted < task.terms.k_min
+            aggregated = (
+                task.phase != TaskPhase.SETTLED or task.accepted.bit_count() < task.terms.k_min
+            )
             owed = task.credits or any(submission.credits for submission in submissions)
-            left = task.pool + task.bond + task.tips
+            left = task.funds + task.bond + task.tips
             if task.phase not in OVER or not aggregated or owed or left:
                 return False
         return True
@@ -215,18 +234,18 @@ class Stage:
         market = await self.observer.reader.market()
         self.transactions = await self.observer.transactions()
         self.flows = compute_flows(self.transactions, market.params.tip)
-        await self._check_money(market.params.tip)
+        await self._check_money(Rules(market.params.tip, (await self.observer.pool()).params))
         await self._check_nothing_is_stuck()
         for task, submissions in await self.look():
             for submission in submissions:
                 self._check_submission(task, submission)
 
-    async def _check_money(self, tip: int) -> None:
+    async def _check_money(self, rules: Rules) -> None:
         before, supply_before = self._before
         after, supply_after = await self._read_books()
         wrong = find_discrepancies(
             self.transactions,
-            tip=tip,
+            rules=rules,
             before=before,
             after=after,
             burned=await self.observer.client.balance(BURN),
@@ -240,14 +259,14 @@ class Stage:
         for task, submissions in await self.look():
             assert task.phase in OVER
             assert not task.credits
-            assert task.pool + task.bond + task.tips == 0
+            assert task.funds + task.bond + task.tips == 0
             for submission in submissions:
                 assert submission.state in TERMINAL
                 assert submission.stake + submission.escrow + submission.bond == 0
                 assert not submission.credits
-        self.observer.reader.forget(await self.observer.reader.pool_id())
-        pool = await self.observer.reader.pool()
-        assert all(seat.in_use == 0 for seat in pool.seats)
+        pool = await self.observer.pool()
+        assert all(seat.duties == 0 for seat in pool.seats)
+        assert (pool.booked, int(pool.lot, 16)) == (0, 0)
 
     def name_of(self, address: str) -> str:
         """Return what a contributor is called."""
@@ -296,9 +315,7 @@ class Stage:
         if submission.state == SubmissionState.ACCEPTED:
             late = submission.late_fee if contributor in culprits else 0
             assert self.gain(contributor, submission) == task.terms.reward - late, name
-        paid = submission.state in {SubmissionState.ACCEPTED, SubmissionState.ABORTED} or (
-            submission.state == SubmissionState.REJECTED and submission.dispute is not None
-        )
+        paid = submission.reason in PAID
         for seat in submission.committee if paid else []:
             if seat.verifier not in culprits:
                 earned = self.gain(seat.verifier, submission)
@@ -322,8 +339,8 @@ class Stage:
             earned = len(seated) * terms.verifier_fee + again * terms.juror_fee
             lost = earned - sum(self.gain(address, submission) for address in cast)
         expected = attack.loss.amount(terms)
-        if expected is None:
-            assert 0 < lost <= terms.stake, f"{attack.name} lost {lost}"
+        if attack.loss is Loss.LATE_FEE:
+            assert 0 < lost <= terms.late_fee, f"{attack.name} lost {lost}"
         else:
             assert lost == expected, f"{attack.name} lost {lost}, not {expected}"
 

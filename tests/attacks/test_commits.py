@@ -8,7 +8,7 @@ from tests.attacks import contributors as co
 from tests.attacks import trainings as tr
 from tests.attacks.stage import open_stage
 from walrusd.chain.layouts import events as ev
-from walrusd.core.lifecycle import ChallengeKind
+from walrusd.core.lifecycle import CaseKind
 
 
 @pytest.mark.slow
@@ -26,14 +26,14 @@ async def test_parts_that_do_not_belong_together_are_slashed(tmp_path: Path) -> 
         await stage.play()
         await stage.check()
         for name, kind in (
-            ("copied-file", ChallengeKind.FILE),
-            ("forged-file", ChallengeKind.FILE),
-            ("forged-row", ChallengeKind.ROWS),
-            ("forged-cost", ChallengeKind.COST),
-            ("other-update", ChallengeKind.UPDATE),
+            ("copied-file", CaseKind.FILE),
+            ("forged-file", CaseKind.FILE),
+            ("forged-row", CaseKind.ROWS),
+            ("forged-cost", CaseKind.COST),
+            ("other-update", CaseKind.UPDATE),
         ):
-            (challenge,) = stage.events(ev.ChallengeOpened, submission=stage.submission_of(name))
-            assert challenge.kind == kind
+            (case,) = stage.events(ev.CaseOpened, submission=stage.submission_of(name))
+            assert case.kind == kind
 
 
 @pytest.mark.slow
@@ -47,5 +47,5 @@ async def test_a_public_cost_is_replayed_too(tmp_path: Path) -> None:
         told = {event.submission: event.cost for event in stage.events(ev.SubmissionOpened)}
         honest, forged = (stage.submission_of(n) for n in ("honest", "forged-public-cost"))
         assert 0 < told[forged] < told[honest]
-        (challenge,) = stage.events(ev.ChallengeOpened, submission=forged)
-        assert challenge.kind == ChallengeKind.COST
+        (case,) = stage.events(ev.CaseOpened, submission=forged)
+        assert case.kind == CaseKind.COST

@@ -10,7 +10,7 @@ from tests.attacks.stage import open_stage
 
 @pytest.mark.slow
 async def test_work_that_is_not_the_plans_is_slashed(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, verifiers=5) as stage:
+    async with open_stage(tmp_path) as stage:
         await stage.add_contributor("honest")
         await stage.add_contributor("skip-training", training=tr.SkipTraining)
         await stage.add_contributor("discontinuous", training=tr.Discontinuous)

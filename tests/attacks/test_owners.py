@@ -34,7 +34,7 @@ async def request_of(stage: Stage, task: str) -> str:
 
 @pytest.mark.slow
 async def test_nothing_is_staked_on_what_an_owner_withholds(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, verifiers=0, owner=pu.lie_about_keys()) as stage:
+    async with open_stage(tmp_path, verifiers=4, owner=pu.lie_about_keys()) as stage:
         await stage.add_contributor("honest")
 
         withheld = await stage.open_task()
@@ -55,7 +55,7 @@ async def test_nothing_is_staked_on_what_an_owner_withholds(tmp_path: Path) -> N
 
 @pytest.mark.slow
 async def test_nothing_is_staked_on_data_that_is_not_there(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, verifiers=0, owner=pu.list_nothing()) as stage:
+    async with open_stage(tmp_path, verifiers=4, owner=pu.list_nothing()) as stage:
         await stage.add_contributor("honest")
         task = await stage.open_task()
         await stage.owner.api.keys_approve(await request_of(stage, task))
@@ -70,7 +70,7 @@ async def test_nothing_is_staked_on_data_that_is_not_there(tmp_path: Path) -> No
 @pytest.mark.slow
 async def test_what_a_contributor_has_joined_with_stays_what_it_was(tmp_path: Path) -> None:
     """Together with people who sit on their own committees, and who come under many names."""
-    async with open_stage(tmp_path, verifiers=2) as stage:
+    async with open_stage(tmp_path) as stage:
         await stage.add_contributor("equivocating-dataset")
         await stage.add_contributor("identity-grinder")
         seated = await stage.add_contributor("seated-contributor", also_verifies=True)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.attacks import publishers as pu
 from tests.attacks.stage import Stage, open_stage
-from tests.support.market.world import make_plan, wait_for
+from tests.support.market.world import wait_for
 from walrusd.core.lifecycle import TaskPhase
 from walrusd.errors import VerificationFailed
 
@@ -39,7 +39,7 @@ async def test_a_false_aggregate_is_seen_by_everybody(tmp_path: Path, name: str)
     async with open_stage(tmp_path, publisher=pu.PUBLISHERS[name]) as stage:
         for number in range(3):
             await stage.add_contributor(f"honest-{number}")
-        parent = await stage.open_task(committee=1, segments_per_seat=4, audit_bps=201)
+        parent = await stage.open_task(committee=1, segments_per_seat=4)
         await stage.play()
         await decline_child(stage, parent)
         await stage.check()
@@ -62,12 +62,3 @@ async def test_a_plan_bigger_than_it_was_said_to_be_is_not_taken(tmp_path: Path)
         peer = stage.contributors["honest"]
         failed = [entry for entry in peer.tools.journal.why(task.id) if entry.decision == "failed"]
         assert "more memory or work" in failed[0].reason
-
-
-@pytest.mark.slow
-async def test_a_fee_that_nobody_works_for_gives_the_stakes_back(tmp_path: Path) -> None:
-    async with open_stage(tmp_path, min_fee=10_000_000) as stage:
-        await stage.add_contributor("starving-fee")
-        await stage.open_task(plan=make_plan(), verifier_fee=1, verifier_stake=10**9)
-        await stage.play()
-        await stage.check()

@@ -15,7 +15,7 @@ async def test_seats_that_do_not_replay_are_replaced(tmp_path: Path) -> None:
         await stage.add_contributor("lazy-verifier", seats={0: seats.attest_unseen})
         await stage.add_contributor("copycat-verifier", seats={1: seats.copy_digests})
         # Three segments a seat: two of them are dealt to both seats.
-        await stage.open_task(segments_per_seat=3, audit_bps=160)
+        await stage.open_task(segments_per_seat=3, audit_bps=25)
         await stage.play()
         await stage.check()
         for name in ("lazy-verifier", "copycat-verifier"):
