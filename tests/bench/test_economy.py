@@ -25,7 +25,7 @@ from walrusd.core.incentives import (
     compute_tolerated_share,
     compute_verifier_income,
 )
-from walrusd.core.juries import Pool
+from walrusd.core.juries import SeatPool
 from walrusd.core.rings import Drawn, compute_ring_chances
 from walrusd.core.terms_review import review_terms
 from walrusd.units import MIST_PER_SUI
@@ -97,13 +97,13 @@ def test_a_ring_keeps_the_key_from_an_audit_where_that_is_cheaper():
 @pytest.mark.parametrize(("pool", "ring"), [(16, 5), (30, 10), (60, 20)])
 def test_a_ring_does_as_often_as_the_formula_says_what_it_can(pool, ring):
     drawn = Drawn(RULES.committee, RULES.substitutes, RULES.jury, RULES.audit)
-    chances = compute_ring_chances(drawn, Pool(pool, ring))
+    chances = compute_ring_chances(drawn, SeatPool(pool, ring))
     rounds = 600
     slander = Plot(slander=True, claims=3)
     against = play(RULES, slander, ring / pool, rounds, 2, pool=pool)
     forged = play(RULES, Plot(forged=RULES.segments, idle=True), ring / pool, rounds, 2, pool=pool)
     # In the simulation slanderers do not lie in audits.
-    without_audit = compute_ring_chances(replace(drawn, audit=Fraction(0)), Pool(pool, ring))
+    without_audit = compute_ring_chances(replace(drawn, audit=Fraction(0)), SeatPool(pool, ring))
     for plays, end, expected in (
         (against, "rejected", without_audit.convicts_honest),
         (against, "undecided", without_audit.stops_honest),

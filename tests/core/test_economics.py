@@ -7,12 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from walrusd.core.deposits import compute_escrow, compute_late_fee, compute_required_funds
 from walrusd.core.detection import compute_detection
-from walrusd.core.economics import (
-    compute_escrow,
-    compute_late_fee,
-    compute_required_funds,
-)
 
 
 @given(st.integers(1, 8), st.data())
