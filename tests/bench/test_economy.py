@@ -28,6 +28,7 @@ from walrusd.core.incentives import (
 from walrusd.core.juries import SeatPool
 from walrusd.core.rings import Drawn, compute_ring_chances
 from walrusd.core.terms_review import review_terms
+from walrusd.services.publisher.estimate import show_rings
 from walrusd.units import MIST_PER_SUI
 
 RULES = default_rules()
@@ -112,6 +113,15 @@ def test_a_ring_does_as_often_as_the_formula_says_what_it_can(pool, ring):
     ):
         seen, chance = sum(each.end == end for each in plays) / rounds, float(expected)
         assert abs(seen - chance) <= 4 * (chance * (1 - chance) / rounds) ** 0.5 + 2 / rounds
+
+
+def test_the_estimate_has_the_chances_of_the_page():
+    shown = [(r["ring"], r["convicts_honest"], r["passes_forged"]) for r in show_rings(RULES, 30)]
+    rounded = [(ring, round(convicts, 3), round(passes, 4)) for ring, convicts, passes in shown]
+    assert rounded == [(3, 0.008, 0.0002), (6, 0.14, 0.004), (10, 0.59, 0.028)]
+    least = RULES.committee + RULES.substitutes + RULES.jury
+    assert len(show_rings(RULES, least)) == 3
+    assert show_rings(RULES, least - 1) == []
 
 
 @pytest.mark.parametrize("segments", [32, 64, 1 << 20])
