@@ -288,6 +288,8 @@ WRITERS = {
     "walrusd/storage/part_file.py": {"O_CREAT", "fsync"},
     # Decrypted rows get their name after they were checked, and can be had again.
     "walrusd/market/fetch.py": {"replace"},
+    # The same for sealed pieces of an opening.
+    "walrusd/market/opened.py": {"replace"},
     # What `verify aggregate` downloads goes with the command.
     "walrusd/verify/aggregate.py": {"tempfile"},
 }

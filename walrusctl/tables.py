@@ -73,6 +73,14 @@ LISTS: dict[str, Columns] = {
         ("break_even_stake_mist", "stake to deter"),
         ("bribed_break_even_stake_mist", "stake if bribed"),
     ),
+    "rings": (
+        ("seats", "seats"),
+        ("ring", "colluding"),
+        ("convicts_honest", "honest convicted"),
+        ("stops_honest", "honest unpaid"),
+        ("passes_forged", "forged accepted"),
+        ("stops_forged", "forger keeps stake"),
+    ),
     "parts": (
         ("part", "part"),
         ("size_bytes", "bytes"),

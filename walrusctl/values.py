@@ -15,7 +15,16 @@ MAX_NUMBERS = 8
 """The most numbers of one list without ``--full``."""
 
 
-_SHARES = {"detection", "audit_detection", "coverage", "tolerated_share"}
+_SHARES = {
+    "detection",
+    "audit_detection",
+    "coverage",
+    "tolerated_share",
+    "convicts_honest",
+    "stops_honest",
+    "passes_forged",
+    "stops_forged",
+}
 
 
 def label(key: str) -> str:

@@ -25,9 +25,10 @@ from walrusd.core.incentives import (
     compute_tolerated_share,
     compute_verifier_income,
 )
-from walrusd.core.juries import Pool
+from walrusd.core.juries import SeatPool
 from walrusd.core.rings import Drawn, compute_ring_chances
 from walrusd.core.terms_review import review_terms
+from walrusd.services.publisher.estimate import show_rings
 from walrusd.units import MIST_PER_SUI
 
 RULES = default_rules()
@@ -97,13 +98,13 @@ def test_a_ring_keeps_the_key_from_an_audit_where_that_is_cheaper():
 @pytest.mark.parametrize(("pool", "ring"), [(16, 5), (30, 10), (60, 20)])
 def test_a_ring_does_as_often_as_the_formula_says_what_it_can(pool, ring):
     drawn = Drawn(RULES.committee, RULES.substitutes, RULES.jury, RULES.audit)
-    chances = compute_ring_chances(drawn, Pool(pool, ring))
+    chances = compute_ring_chances(drawn, SeatPool(pool, ring))
     rounds = 600
     slander = Plot(slander=True, claims=3)
     against = play(RULES, slander, ring / pool, rounds, 2, pool=pool)
     forged = play(RULES, Plot(forged=RULES.segments, idle=True), ring / pool, rounds, 2, pool=pool)
     # In the simulation slanderers do not lie in audits.
-    without_audit = compute_ring_chances(replace(drawn, audit=Fraction(0)), Pool(pool, ring))
+    without_audit = compute_ring_chances(replace(drawn, audit=Fraction(0)), SeatPool(pool, ring))
     for plays, end, expected in (
         (against, "rejected", without_audit.convicts_honest),
         (against, "undecided", without_audit.stops_honest),
@@ -112,6 +113,15 @@ def test_a_ring_does_as_often_as_the_formula_says_what_it_can(pool, ring):
     ):
         seen, chance = sum(each.end == end for each in plays) / rounds, float(expected)
         assert abs(seen - chance) <= 4 * (chance * (1 - chance) / rounds) ** 0.5 + 2 / rounds
+
+
+def test_the_estimate_has_the_chances_of_the_page():
+    shown = [(r["ring"], r["convicts_honest"], r["passes_forged"]) for r in show_rings(RULES, 30)]
+    rounded = [(ring, round(convicts, 3), round(passes, 4)) for ring, convicts, passes in shown]
+    assert rounded == [(3, 0.008, 0.0002), (6, 0.14, 0.004), (10, 0.59, 0.028)]
+    least = RULES.committee + RULES.substitutes + RULES.jury
+    assert len(show_rings(RULES, least)) == 3
+    assert show_rings(RULES, least - 1) == []
 
 
 @pytest.mark.parametrize("segments", [32, 64, 1 << 20])

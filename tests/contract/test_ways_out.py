@@ -70,7 +70,7 @@ every_case = pytest.mark.parametrize(
 )
 
 
-class Play:
+class OpenCase:
     """A market in which a case has just begun, and what was before."""
 
     def __init__(self, case, **changes):
@@ -242,7 +242,7 @@ FAILURES = [
 @pytest.mark.parametrize("fail", FAILURES)
 @every_case
 def test_a_case_that_two_juries_do_not_decide_is_dismissed(case, fail):
-    play = Play(case)
+    play = OpenCase(case)
     play.fail_twice(fail)
     s = play.s
     if play.is_audit:
@@ -261,7 +261,7 @@ def test_a_case_that_two_juries_do_not_decide_is_dismissed(case, fail):
 
 @every_case
 def test_a_second_jury_may_decide_what_the_first_did_not(case):
-    play = Play(case)
+    play = OpenCase(case)
     nobody_commits(play)
     play.m.judge(play.s, play.truth)
     assert play.m.last(CaseResolved).outcome == CaseOutcome.REFUTED
@@ -272,7 +272,7 @@ def test_a_second_jury_may_decide_what_the_first_did_not(case):
 def test_an_audit_that_failed_once_is_decided_by_another_sample(case):
     if case.by != "nobody" or case.kind != CaseKind.SEGMENT:
         return
-    play = Play(case)
+    play = OpenCase(case)
     play.fail_twice(nobody_commits)
     play.m.audit(play.s)
     play.m.judge(play.s, play.truth)
@@ -284,7 +284,7 @@ def test_an_audit_that_failed_once_is_decided_by_another_sample(case):
 
 @every_case
 def test_a_case_waits_for_seats_with_the_clocks_stopped(case):
-    play = Play(case)
+    play = OpenCase(case)
     play.m.advance(10**7)
     play.m.judge(play.s, play.truth)
     play.check_resumed(play.given_on)
@@ -293,7 +293,7 @@ def test_a_case_waits_for_seats_with_the_clocks_stopped(case):
 @pytest.mark.parametrize("drawn_before", [False, True])
 @every_case
 def test_what_never_gets_a_jury_is_dismissed_and_an_audit_gives_the_stake_back(case, drawn_before):
-    play = Play(case)
+    play = OpenCase(case)
     m, s = play.m, play.s
     if drawn_before:
         nobody_commits(play)
@@ -313,7 +313,7 @@ def test_what_never_gets_a_jury_is_dismissed_and_an_audit_gives_the_stake_back(c
 
 def test_when_time_is_up_nobody_accuses_and_silence_is_free():
     """A seat that must not attest what it cannot accuse either loses nothing."""
-    play = Play(Case(CaseKind.SEGMENT, OPENED, "seat"))
+    play = OpenCase(Case(CaseKind.SEGMENT, OPENED, "seat"))
     m, s = play.m, play.s
     m.advance(m.task.ends_by_ms - m.now)
     m.settle(s)
@@ -330,7 +330,7 @@ def test_when_time_is_up_nobody_accuses_and_silence_is_free():
 @pytest.mark.parametrize("briefed", [0, 7])
 @every_case
 def test_jurors_without_a_key_drop_the_case_and_the_work_is_opened_again(case, briefed):
-    play = Play(case)
+    play = OpenCase(case)
     m, s = play.m, play.s
     m.summon(s)
     for juror in range(briefed):
@@ -364,7 +364,7 @@ def test_jurors_without_a_key_drop_the_case_and_the_work_is_opened_again(case, b
 def test_jurors_without_a_key_at_the_second_opening_end_it(case):
     if case.kind == CaseKind.ABSENCE:
         return  # it is about the second opening: the test before has it
-    play = Play(case)
+    play = OpenCase(case)
     m, s = play.m, play.s
     m.summon(s)
     m.advance(TERMS.open_ms + TERMS.grace_ms)
@@ -382,7 +382,7 @@ def test_jurors_without_a_key_at_the_second_opening_end_it(case):
 
 @every_case
 def test_an_opening_that_a_jury_finds_absent_is_asked_for_again(case):
-    play = Play(case)
+    play = OpenCase(case)
     m, s = play.m, play.s
     m.judge(s, ABSENT)
     assert m.last(CaseResolved).outcome == CaseOutcome.ABSENT
@@ -399,7 +399,7 @@ def test_an_opening_that_a_jury_finds_absent_is_asked_for_again(case):
 
 @every_case
 def test_only_a_finding_of_fault_takes_the_stake(case):
-    play = Play(case)
+    play = OpenCase(case)
     m, s = play.m, play.s
     m.judge(s, FAULT)
     reason = EndReason.CHALLENGE_CONFIRMED
@@ -412,7 +412,7 @@ def test_only_a_finding_of_fault_takes_the_stake(case):
 
 @every_case
 def test_a_refuted_case_goes_on_where_it_was(case):
-    play = Play(case)
+    play = OpenCase(case)
     m, s = play.m, play.s
     m.judge(s, play.truth)
     assert m.last(CaseResolved).outcome == CaseOutcome.REFUTED
@@ -422,7 +422,7 @@ def test_a_refuted_case_goes_on_where_it_was(case):
 @every_case
 def test_time_spent_on_a_case_is_given_back_exactly(case):
     """The last moment at which one may act is as far away as when the case began."""
-    play = Play(case)
+    play = OpenCase(case)
     m, s = play.m, play.s
     m.advance(777)
     m.draw_jury(s)

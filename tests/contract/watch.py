@@ -5,7 +5,6 @@ from enum import IntEnum
 
 from walrusd.chain.layouts.objects import KeyRequest, Submission, Task
 from walrusd.core.lifecycle import (
-    DISPUTE_NEXT,
     REQUEST_NEXT,
     SUBMISSION_NEXT,
     TASK_NEXT,
@@ -27,6 +26,15 @@ SEATED_STATES = {
 }
 ATTESTED_STATES = {SubmissionState.ATTESTED, SubmissionState.AUDITED}
 
+DISPUTE_NEXT: dict[DisputePhase, frozenset[DisputePhase]] = {
+    DisputePhase.WAITING: frozenset({DisputePhase.DRAWN}),
+    # Back to WAITING: the lot filled too few places, or there was no majority.
+    DisputePhase.DRAWN: frozenset({DisputePhase.SUMMONED, DisputePhase.WAITING}),
+    DisputePhase.SUMMONED: frozenset({DisputePhase.COMMITTING}),
+    DisputePhase.COMMITTING: frozenset({DisputePhase.REVEALING, DisputePhase.WAITING}),
+    DisputePhase.REVEALING: frozenset({DisputePhase.WAITING}),
+}
+"""What may follow each phase of a jury."""
 
 TRANSITIONS = {
     TaskPhase: TASK_NEXT,

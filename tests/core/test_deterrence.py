@@ -1,12 +1,14 @@
-"""Bribed seats, audits and juries that colluders hold, against direct counting."""
+"""Detection, bribed seats, audits and juries that colluders hold, against direct counting."""
 
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations, product
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from walrusd.core.detection import compute_detection
 from walrusd.core.incentives import (
     GIVEN_ON,
     Rules,
@@ -225,3 +227,22 @@ def test_the_largest_terms_are_looked_at_quickly_and_exactly() -> None:
         found = compute_detection_chances(rules, 1, Fraction(1, 3))
         assert 0 < found.caught < 1
         assert found.caught.denominator.bit_length() < 512
+
+
+@given(st.integers(1, 8), st.data())
+def test_detection_equals_counting_all_draws(segments, data) -> None:
+    forged = data.draw(st.integers(0, segments))
+    replayed = data.draw(st.integers(0, segments))
+    draws = list(combinations(range(segments), replayed))
+    hits = sum(any(i < forged for i in draw) for draw in draws)
+    assert compute_detection(segments, forged, replayed) == Fraction(hits, len(draws))
+
+
+def test_full_coverage_always_detects() -> None:
+    assert compute_detection(6, 1, 6) == 1
+    assert compute_detection(6, 1, 99) == 1
+
+
+def test_more_forged_than_there_are_is_refused() -> None:
+    with pytest.raises(ValueError, match="cannot be forged"):
+        compute_detection(4, 5, 1)

@@ -5,11 +5,11 @@ from itertools import permutations
 
 import pytest
 
-from walrusd.core.juries import Pool, compute_capture, compute_capture_in, list_draws
+from walrusd.core.juries import SeatPool, compute_capture, compute_capture_in, list_draws
 from walrusd.core.rings import OUTSIDERS, Drawn, RingChances, compute_ring_chances
 
 
-def follow(drawn: Drawn, pool: Pool) -> RingChances:
+def follow(drawn: Drawn, pool: SeatPool) -> RingChances:
     """Seat the pool in every order, and let every seat of the submission do what it does."""
     orders = list(permutations(range(pool.seats), drawn.seats))
     totals = [Fraction(0)] * 4
@@ -43,16 +43,16 @@ def count_refusals(drawn: Drawn, attests: list[bool]) -> tuple[int, bool]:
 @pytest.mark.parametrize(("committee", "substitutes", "jury"), [(1, 2, 1), (2, 2, 3), (2, 1, 3)])
 def test_chances_equal_following_every_order(committee, substitutes, jury, ring):
     drawn = Drawn(committee, substitutes, jury, Fraction(3, 10))
-    pool = Pool(7, ring)
+    pool = SeatPool(7, ring)
     assert compute_ring_chances(drawn, pool) == follow(drawn, pool)
 
 
 def test_a_pool_that_is_too_small_is_refused():
     with pytest.raises(ValueError, match="too few"):
-        compute_ring_chances(Drawn(3, 4, 5, Fraction(0)), Pool(11, 1))
+        compute_ring_chances(Drawn(3, 4, 5, Fraction(0)), SeatPool(11, 1))
 
 
 def test_draws_without_replacement_come_to_those_of_a_large_pool():
-    assert sum(chance for _, chance in list_draws(5, Pool(12, 4))) == 1
-    large = compute_capture_in(5, Pool(30_000, 10_000))
+    assert sum(chance for _, chance in list_draws(5, SeatPool(12, 4))) == 1
+    large = compute_capture_in(5, SeatPool(30_000, 10_000))
     assert abs(large - compute_capture(5, Fraction(1, 3))) < Fraction(1, 1000)

@@ -11,7 +11,6 @@ from walrusd.core.secrets import (
     derive_cost_key,
     derive_dataset_key,
     derive_jury_salt,
-    derive_opening_key,
     derive_opening_secret,
     derive_paillier_seed,
     derive_recipient_secret,
@@ -23,7 +22,6 @@ KEYS = KeyBundle(b"a" * 32, b"b" * 32, b"c" * 32)
 HERE, THERE = bytes(32), bytes(31) + b"\x01"
 DERIVED = (
     derive_cost_key,
-    derive_opening_key,
     derive_jury_salt,
     derive_paillier_seed,
     derive_dataset_key,

@@ -12,13 +12,13 @@ PRIVATE = b"\x07" * 32
 PUBLIC = envelope.derive_public_key(PRIVATE)
 KEY = bytes(range(32))
 IDS = [bytes([i]) * 32 for i in range(5)]
-INFO = envelope.opening_key_info(*IDS[:4])
+INFO = envelope.dataset_key_info(*IDS[:3], 258, *IDS[3:])
 SUITE = pyhpke.CipherSuite.new(
     pyhpke.KEMId.DHKEM_X25519_HKDF_SHA256, pyhpke.KDFId.HKDF_SHA256, pyhpke.AEADId.AES256_GCM
 )
 GOLDEN = (
-    "0197d7f2168d427fd1b8d939c35424d72ce817fc18f7d8234b1195ec031238d6708a07eb1363a617"
-    "b55d911a2b01eda1479dedd7ebfb287e283d2e12c7dcc3744c3b621ae39a0d31a2a535480243bdf476"
+    "01d75cd3331aff4ab5e8f2aaa7b57fa1e73ae9217105d132086b9e5b9f0a2b7a68f78792759da3f5"
+    "0b84be0e424b779523e1158f1c2ea05c817ac0b3c4817abf7b9fe23a34ce68b515b296970db358ccf5"
 )
 LOW_ORDER = [
     bytes(32),
@@ -108,16 +108,14 @@ def test_usable_public_key():
 
 
 def test_infos():
-    info = envelope.dataset_key_info(IDS[0], IDS[1], IDS[2], 258, IDS[3], IDS[4])
-    assert info == (
+    assert (
         b"WALRUSD-V01-DATASET-KEY"
         + b"".join(IDS[:3])
         + b"\x02\x01" + bytes(6)
         + IDS[3] + IDS[4]
-    )  # fmt: skip
-    assert envelope.opening_key_info(*IDS[:4]) == b"WALRUSD-V01-OPENING-KEY" + b"".join(IDS[:4])
+    ) == INFO  # fmt: skip
     with pytest.raises(ValueError, match="32 bytes"):
-        envelope.opening_key_info(b"", *IDS[:3])
+        envelope.dataset_key_info(b"", IDS[1], IDS[2], 258, *IDS[3:])
 
 
 def test_old_envelope_still_opens():

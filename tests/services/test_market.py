@@ -143,6 +143,7 @@ async def test_refusals_say_what_was_wrong_and_what_to_do(tmp_path: Path) -> Non
         assert estimate["contributor_income_mist"] == estimate["reward_mist"] // 5
         assert 0 < estimate["coverage"] <= 1
         assert estimate["warnings"] == published["warnings"]
+        assert all(0 <= each["convicts_honest"] <= 1 for each in estimate["rings"])
         with refused("daemon.not_allowed", "aggregate"):
             await peer.api.task_aggregate(published["task"])
         found = await peer.tools.contract.task(published["task"])

@@ -512,6 +512,7 @@ async def test_a_preview_stores_and_sends_nothing_and_adds_up(tmp_path: Path) ->
     assert sum(stages.values()) == told["longest_life_duration_ms"]
     assert "bribery" in {each["rule"] for each in told["warnings"]}
     assert told["already_open"] is None
+    assert [each["seats"] for each in told["rings"]] == [told["seats_fit"]] * 3
 
 
 async def test_a_plan_too_long_for_a_manifest_is_refused_before_it_is_stored(tmp_path) -> None:

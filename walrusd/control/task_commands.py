@@ -9,6 +9,7 @@ from walrusd.control.costs import read_costs
 from walrusd.control.roles import check_role
 from walrusd.control.views import show_decision, show_submission, show_task
 from walrusd.core.lifecycle import TaskPhase, is_aggregated, takes_contributors
+from walrusd.core.seats.eligibility import take_census
 from walrusd.core.sizes import Storage
 from walrusd.engine.tools import Tools
 from walrusd.errors import NotAllowed, ObjectNotFound, PeerFault, WorldFault
@@ -18,7 +19,7 @@ from walrusd.market.fetch import Fetcher
 from walrusd.market.ids import Ids
 from walrusd.market.limits import show_parts
 from walrusd.services.contributor.staker import Staker
-from walrusd.services.publisher.estimate import make_rules, show_economics
+from walrusd.services.publisher.estimate import make_rules, show_economics, show_rings
 from walrusd.services.publisher.preview import show_durations
 from walrusd.services.publisher.publisher import Publisher
 from walrusd.settings.model import Role
@@ -86,14 +87,23 @@ class TaskCommands:
 
     async def estimate(self, task: str) -> Result:
         """Return the policy's decision about a task, with its numbers and reasons."""
-        found = await self._read(task)
+        tools, found = self._tools, await self._read(task)
         rules = make_rules(found.terms)
         economics = await trio.to_thread.run_sync(show_economics, rules)
+        pool = await tools.contract.pool(found.pool)
+        census = take_census(
+            pool.seats,
+            pool.params,
+            vars(found.terms),
+            tools.clock.now_ms(),
+            opened_ms=found.opened_ms,
+        )
+        rings = await trio.to_thread.run_sync(show_rings, rules, census.fit)
         storage = await self._measure(found)
         decision = await self._staker.estimate(found, storage=storage)
         parts = [] if isinstance(storage, str) else show_parts(storage)
         shown = show_decision(found, decision, economics)
-        return {**shown, **show_durations(found.terms), "parts": parts}
+        return {**shown, **show_durations(found.terms), "rings": rings, "parts": parts}
 
     async def _measure(self, task: ob.Task) -> Storage | str:
         """Return the parts that a contributor to a task stores, or why they are unknown."""

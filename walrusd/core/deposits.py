@@ -1,11 +1,17 @@
-"""What a publisher deposits for a task, part by part, and what becomes of each part."""
+"""What a publisher deposits for a task, part by part, and what a contributor owes for being late.
+
+The formulas are those of PROTOCOL section 7.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from walrusd.core.economics import compute_escrow, compute_required_funds
 from walrusd.core.seats.eligibility import compute_case_cost
 from walrusd.units import Mist
+
+TIPS = 6
+"""The tips of one submission: ``draw_committee``, ``seat_committee``, two of ``replace``,
+``draw_audit``, and ``settle``."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ def list_deposits(terms: Mapping[str, int], tip: int) -> tuple[Deposit, ...]:
         Deposit("rewards", places, terms["reward"], f"paid for accepted work; {unspent}"),
         Deposit("verifier fees", places, committee, f"paid to seats that attest; {unspent}"),
         Deposit("juror fees", places, 2 * case, f"paid to two juries, if there are any; {unspent}"),
-        Deposit("tips of a place", places, 6 * tip, f"paid to who turns a crank; {unspent}"),
+        Deposit("tips of a place", places, TIPS * tip, f"paid to who turns a crank; {unspent}"),
         Deposit("tips of the task", 0, 2 * tip, f"paid to who turns a crank; {unspent}"),
         Deposit(
             "bond",
@@ -62,3 +68,35 @@ def compute_funds(terms: Mapping[str, int], tip: int) -> Mist:
         tip=tip,
         publisher_bond=terms["publisher_bond"],
     )
+
+
+def compute_escrow(
+    *, reward: int, committee: int, verifier_fee: int, case_cost: int, tip: int
+) -> Mist:
+    """Return what is set aside for one submission: reward, committee's fees, two cases, six tips.
+
+    The cases are an audit's two samples, or one of them and whether the opening is absent.
+    """
+    return Mist(reward + committee * verifier_fee + 2 * case_cost + TIPS * tip)
+
+
+def compute_required_funds(
+    *, max_submissions: int, escrow: int, tip: int, publisher_bond: int
+) -> Mist:
+    """Return what a publisher deposits at opening: the contract demands exactly this.
+
+    For each submission its escrow, the tips of closing joining and training, and the bond.
+    """
+    return Mist(max_submissions * escrow + 2 * tip + publisher_bond)
+
+
+def compute_late_fee(
+    *, stake: int, late_fee: int, grace_ms: int, owed: int, deadline_ms: int, now_ms: int
+) -> Mist:
+    """Return what a contributor owes that was due by ``deadline_ms`` and acts ``now``.
+
+    ``owed`` is what it owed before. ``late_fee`` grows linearly over the grace and not beyond; all
+    late fees together are at most half of the stake.
+    """
+    late_ms = min(max(0, now_ms - deadline_ms), grace_ms)
+    return Mist(min(stake // 2, owed + late_fee * late_ms // grace_ms))

@@ -1,7 +1,7 @@
 """How likely colluders are to decide the juries that they are drawn for.
 
 docs/economics.md describes the model. A share stands for a large pool, whose seats collude
-independently of the draw; a ``Pool`` counts them, and draws without replacement.
+independently of the draw; a ``SeatPool`` counts them, and draws without replacement.
 """
 
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from math import comb
 
 
 @dataclass(frozen=True)
-class Pool:
+class SeatPool:
     """How many seats may be drawn, and how many of them collude."""
 
     seats: int
     ring: int
 
-    def without(self, drawn: int, colluding: int) -> "Pool":
+    def without(self, drawn: int, colluding: int) -> "SeatPool":
         """Return what is left once ``drawn`` seats, ``colluding`` of them of the ring, are gone."""
-        return Pool(self.seats - drawn, self.ring - colluding)
+        return SeatPool(self.seats - drawn, self.ring - colluding)
 
 
 def count_alternates(jury: int) -> int:
@@ -44,7 +44,7 @@ def list_majorities(jury: int, share: Fraction) -> list[tuple[int, Fraction]]:
     ]
 
 
-def list_draws(drawn: int, pool: Pool) -> list[tuple[int, Fraction]]:
+def list_draws(drawn: int, pool: SeatPool) -> list[tuple[int, Fraction]]:
     """Return the chance of each number of colluding seats among ``drawn`` (hypergeometric)."""
     ways = comb(pool.seats, drawn)
     honest = pool.seats - pool.ring
@@ -54,7 +54,7 @@ def list_draws(drawn: int, pool: Pool) -> list[tuple[int, Fraction]]:
     ]
 
 
-def compute_capture_in(jury: int, pool: Pool) -> Fraction:
+def compute_capture_in(jury: int, pool: SeatPool) -> Fraction:
     """Return the chance that colluders are the majority of a jury drawn from a pool."""
     needed = jury // 2 + 1
     return sum((chance for count, chance in list_draws(jury, pool) if count >= needed), Fraction(0))

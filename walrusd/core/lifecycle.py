@@ -88,16 +88,6 @@ class DisputePhase(IntEnum):
     REVEALING = 4
 
 
-DISPUTE_NEXT: dict[DisputePhase, frozenset[DisputePhase]] = {
-    DisputePhase.WAITING: frozenset({DisputePhase.DRAWN}),
-    # Back to WAITING: the lot filled too few places, or there was no majority.
-    DisputePhase.DRAWN: frozenset({DisputePhase.SUMMONED, DisputePhase.WAITING}),
-    DisputePhase.SUMMONED: frozenset({DisputePhase.COMMITTING}),
-    DisputePhase.COMMITTING: frozenset({DisputePhase.REVEALING, DisputePhase.WAITING}),
-    DisputePhase.REVEALING: frozenset({DisputePhase.WAITING}),
-}
-
-
 class SeatStatus(IntEnum):
     """The status of a committee seat. A substitute takes the place of a silent seat."""
 

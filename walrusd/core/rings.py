@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
 
-from walrusd.core.juries import Pool, compute_capture_in, list_draws
+from walrusd.core.juries import SeatPool, compute_capture_in, list_draws
 
 OUTSIDERS = 3
 """How many accusations of the public file may fail."""
@@ -48,7 +48,7 @@ class RingChances:
     stops_forged: Fraction
 
 
-def compute_ring_chances(drawn: Drawn, pool: Pool) -> RingChances:
+def compute_ring_chances(drawn: Drawn, pool: SeatPool) -> RingChances:
     """Return what a ring can do to a submission.
 
     Raises:

@@ -28,11 +28,6 @@ def derive_cost_key(keys: KeyBundle, submission: bytes) -> bytes:
     return derive_key(keys.contributor_secret, submission, Tag.COST_KEY.text)
 
 
-def derive_opening_key(keys: KeyBundle, submission: bytes) -> bytes:
-    """Return the 32-byte key ``K`` that the opening is encrypted with."""
-    return derive_key(keys.contributor_secret, submission, Tag.OPENING_SECRET.text)
-
-
 def _derive_scalar(keys: KeyBundle, context: bytes, tag: Tag) -> int:
     raw = derive_key(keys.contributor_secret, context, tag.text, 64)
     return int.from_bytes(raw, "big") % (Q - 1) + 1

@@ -140,15 +140,3 @@ def dataset_key_info(  # noqa: PLR0917 - the fields of the info, in their order
     """
     _check_ids(chain_id, package, dataset, owner, requester)
     return Tag.DATASET_KEY.text + chain_id + package + dataset + u64(version) + owner + requester
-
-
-def opening_key_info(chain_id: bytes, package: bytes, submission: bytes, recipient: bytes) -> bytes:
-    """Return the ``info`` of an opening's key: ``OPENING-KEY ‖ chain ‖ package ‖ submission ‖ to``.
-
-    ``recipient`` is the address that the envelope is for.
-
-    Raises:
-        ValueError: if an identifier does not have 32 bytes.
-    """
-    _check_ids(chain_id, package, submission, recipient)
-    return Tag.OPENING_KEY.text + chain_id + package + submission + recipient

@@ -54,7 +54,6 @@ class Tag(Enum):
     KEYCOMMIT = "KEYCOMMIT"
     LOSSBLIND = "LOSSBLIND"
     DATASET_KEY = "DATASET-KEY"
-    OPENING_KEY = "OPENING-KEY"
     VFILE = "VFILE"
     PLAN = "PLAN"
     MANIFEST = "MANIFEST"
@@ -66,7 +65,6 @@ class Tag(Enum):
     DATASET_SECRET = "DATASET-SECRET"  # noqa: S105 - a domain tag, no secret
     COST_BLINDING = "COST-BLINDING"
     COST_KEY = "COST-KEY"
-    OPENING_SECRET = "OPENING-SECRET"  # noqa: S105 - a domain tag, no secret
     JURY_SALT = "JURY-SALT"
     AGGREGATE = "AGGREGATE"
     PIECE = "PIECE"

@@ -16,7 +16,7 @@ from tests.contract.world import SHARED
 from tests.support.scenario.base import BURN, PURSE
 from tests.support.scenario.devnet_calls import CALLS
 from tests.support.scenario.devnet_node import DevnetNode, find_account
-from tests.support.scenario.stage import SEATS, Rules
+from tests.support.scenario.stage import SEATS, Specification
 from walrusd.chain.values.digests import decode_digest
 from walrusd.chain.values.types import ExecutedTransaction, ObjectData, OwnerKind
 from walrusd.devnet.move.aborts import MoveAbort
@@ -32,7 +32,7 @@ GAS_PURSE = 100 * MIST_PER_SUI
 class DevnetBazaar(Bazaar):
     """A ``Bazaar`` whose calls are transactions of a devnet, which it follows."""
 
-    def __init__(self, node: DevnetNode, rules: type[Rules], verifiers: int) -> None:
+    def __init__(self, node: DevnetNode, rules: type[Specification], verifiers: int) -> None:
         self.node, self.functions, self.deploy = node, rules.functions, rules.deploy
         self.package, self.chain_id = node.info.package_id, decode_digest(node.info.chain_id)
         self.gas: Counter[str] = Counter()
@@ -46,7 +46,9 @@ class DevnetBazaar(Bazaar):
         return deepcopy({name: each for name, each in vars(self).items() if name not in kept})
 
     @classmethod
-    def resume(cls, node: DevnetNode, rules: type[Rules], saved: dict[str, Any]) -> "DevnetBazaar":
+    def resume(
+        cls, node: DevnetNode, rules: type[Specification], saved: dict[str, Any]
+    ) -> "DevnetBazaar":
         """Return a bazaar that goes on where another was saved, as its devnet does."""
         world = cls.__new__(cls)
         vars(world).update(deepcopy(saved))
@@ -195,7 +197,9 @@ def begin(verifiers: int) -> Beginning:
 
 
 @contextmanager
-def open_devnet(verifiers: int = SEATS, rules: type[Rules] = Bazaar) -> Iterator[DevnetStage]:
+def open_devnet(
+    verifiers: int = SEATS, rules: type[Specification] = Bazaar
+) -> Iterator[DevnetStage]:
     """Yield a devnet with so many seats registered; ``rules`` are what it is compared with."""
     beginning = begin(verifiers)
     with DevnetNode(START_MS, PURSE + GAS_PURSE, beginning.chain) as node:

@@ -15,7 +15,7 @@ from tests.move.groups.stub import stubbed_group
 from tests.move.recorder import RecordingBazaar
 from tests.move.replays import replay
 from tests.move.writer import write_module
-from tests.support.scenario.stage import SEATS, Rules
+from tests.support.scenario.stage import SEATS, Specification
 
 _failures: dict[str, str] = {}
 """What is wrong with a play, by the module that it was written as; empty if nothing is."""
@@ -26,7 +26,7 @@ class MoveStage:
 
     name = "move"
 
-    def __init__(self, verifiers: int, rules: type[Rules]) -> None:
+    def __init__(self, verifiers: int, rules: type[Specification]) -> None:
         class Recorder(RecordingBazaar):
             functions = rules.functions
             deploy = staticmethod(rules.deploy)
@@ -89,7 +89,7 @@ def rehearse(plays: Iterable[Callable[[MoveStage], object]]) -> None:
 
 
 @contextmanager
-def open_move(verifiers: int = SEATS, rules: type[Rules] = Bazaar) -> Iterator[MoveStage]:
+def open_move(verifiers: int = SEATS, rules: type[Specification] = Bazaar) -> Iterator[MoveStage]:
     """Yield a recorder with so many seats registered."""
     with stubbed_group():
         yield MoveStage(verifiers, rules)

@@ -10,7 +10,7 @@ SEATS = 18
 """How many verifiers there are when a play begins."""
 
 
-class Rules(Protocol):
+class Specification(Protocol):
     """A specification: the one there is, as ``Bazaar`` has it, or one with a rule changed."""
 
     functions: dict[str, Any]
@@ -44,7 +44,7 @@ class SpecificationStage:
 
     name = "specification"
 
-    def __init__(self, verifiers: int, rules: type[Rules]) -> None:
+    def __init__(self, verifiers: int, rules: type[Specification]) -> None:
         class SpecificationBazaar(Bazaar):
             functions = rules.functions
             deploy = staticmethod(rules.deploy)
@@ -60,7 +60,7 @@ class SpecificationStage:
 
 @contextmanager
 def open_specification(
-    verifiers: int = SEATS, rules: type[Rules] = Bazaar
+    verifiers: int = SEATS, rules: type[Specification] = Bazaar
 ) -> Iterator[SpecificationStage]:
     """Yield the specification with so many seats registered."""
     yield SpecificationStage(verifiers, rules)

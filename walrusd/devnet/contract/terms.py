@@ -1,7 +1,7 @@
 """Module ``terms``: which terms a task may have, and what follows from them."""
 
 from walrusd.chain.layouts.objects import Market, Terms
-from walrusd.core import economics
+from walrusd.core import deposits
 from walrusd.core.lifecycle import CostRule, Scheme, WeightsRule
 from walrusd.devnet.contract.constants import (
     ACCUSER_FEES,
@@ -197,7 +197,7 @@ def compute_max_life(terms: Terms) -> int:
 
 def compute_escrow(terms: Terms, tip: int) -> int:
     """Return the Mist set aside for one submission."""
-    return economics.compute_escrow(
+    return deposits.compute_escrow(
         reward=terms.reward,
         committee=terms.committee,
         verifier_fee=terms.verifier_fee,
@@ -208,7 +208,7 @@ def compute_escrow(terms: Terms, tip: int) -> int:
 
 def add_late_fee(terms: Terms, owed: int, deadline_ms: int, now: int) -> int:
     """Return the Mist of all late fees of a contributor that was due by ``deadline_ms``."""
-    return economics.compute_late_fee(
+    return deposits.compute_late_fee(
         stake=terms.stake,
         late_fee=terms.late_fee,
         grace_ms=terms.grace_ms,
@@ -221,7 +221,7 @@ def add_late_fee(terms: Terms, owed: int, deadline_ms: int, now: int) -> int:
 @MODULE.public(ref(Terms), U64, returns=(U64,))
 def required_funds(_ctx: MoveContext, terms: Terms, tip: int) -> int:
     """Return the Mist that ``open_task`` takes under these terms."""
-    funds = economics.compute_required_funds(
+    funds = deposits.compute_required_funds(
         max_submissions=terms.max_submissions,
         escrow=compute_escrow(terms, tip),
         tip=tip,

@@ -18,8 +18,13 @@ from walrusd.core.incentives import (
     compute_verifier_income,
     list_forgeries,
 )
+from walrusd.core.juries import SeatPool
+from walrusd.core.rings import Drawn, compute_ring_chances
 from walrusd.core.terms_review import ASSUMED_SHARE, Weakness, review_terms
 from walrusd.errors import NotAllowed
+
+RINGS = (Fraction(1, 10), Fraction(1, 5), Fraction(1, 3))
+"""The shares of a pool's seats that rings are shown for."""
 
 
 def make_rules(terms: Terms) -> Rules:
@@ -69,6 +74,29 @@ def _show_forgery(rules: Rules, forged: int) -> dict[str, Any]:
         "bribed_income_mist": _round(compute_contributor_income(rules, forged, bribed)),
         "break_even_stake_mist": compute_deterring_stake(rules, forged, honest),
         "bribed_break_even_stake_mist": compute_deterring_stake(rules, forged, bribed),
+    }
+
+
+def show_rings(rules: Rules, seats: int) -> list[dict[str, Any]]:
+    """Return what rings among ``seats`` that fit can do to one submission, as chances.
+
+    The list is empty if so few seats cannot serve a submission and a jury.
+    """
+    drawn = Drawn(rules.committee, rules.substitutes, rules.jury, rules.audit)
+    if seats < drawn.seats + drawn.jury:
+        return []
+    return [_show_ring(drawn, seats, round(seats * share)) for share in RINGS]
+
+
+def _show_ring(drawn: Drawn, seats: int, ring: int) -> dict[str, Any]:
+    chances = compute_ring_chances(drawn, SeatPool(seats, ring))
+    return {
+        "seats": seats,
+        "ring": ring,
+        "convicts_honest": float(chances.convicts_honest),
+        "stops_honest": float(chances.stops_honest),
+        "passes_forged": float(chances.passes_forged),
+        "stops_forged": float(chances.stops_forged),
     }
 
 

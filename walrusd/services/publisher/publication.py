@@ -41,7 +41,12 @@ from walrusd.market.verified import (
     make_work_shape,
 )
 from walrusd.runtime.pool import run_heavy
-from walrusd.services.publisher.estimate import check_terms, make_rules, show_warnings
+from walrusd.services.publisher.estimate import (
+    check_terms,
+    make_rules,
+    show_rings,
+    show_warnings,
+)
 from walrusd.services.publisher.pretrained import adopt_folder
 from walrusd.services.publisher.preview import (
     Bill,
@@ -121,6 +126,9 @@ class Publication:
         pool = await self._read_pool()
         bill = await self._check_request(request, market, pool, weak)
         capacity = check_capacity(request.terms, pool, tools.clock.now_ms())
+        rings = await trio.to_thread.run_sync(
+            show_rings, make_rules(request.terms), capacity.census.fit
+        )
         parts = await self._check_parts(request)
         done = await tools.contract.find_done(request.once)
         opened = None if done is None else _read_opened(done).task
@@ -130,6 +138,7 @@ class Publication:
             "pool": pool.id,
             **show_capacity(capacity),
             **show_preview(request.terms, market.params.tip, bill, weak),
+            "rings": rings,
             "parts": parts,
         }
 
