@@ -53,7 +53,7 @@ async def test_a_devnet_says_what_its_publisher_takes(tmp_path, given, limit) ->
 
 
 def test_a_network_file_of_an_older_devnet_is_read(tmp_path) -> None:
-    keys = ("sui_url", "walrus_url", "chain_id", "package_id", "market_id")
+    keys = ("sui_url", "walrus_url", "chain_id", "package_id", "market_id", "pool_id")
     path = tmp_path / "network.json"
     path.write_text(json.dumps(dict.fromkeys(keys, "http://x")))
     document = read_network(str(path))

@@ -147,7 +147,7 @@ class World:
                 ),
             ),
             verifier=VerifierSettings(
-                max_stake=Mist(40 * MIST_PER_SUI),
+                max_stake=Mist(100 * MIST_PER_SUI),
                 rate=changes.get("rate", 10**9),
                 seats=changes.get("seats", 2),
                 min_fee=changes.get("min_fee", Mist(0)),
