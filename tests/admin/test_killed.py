@@ -19,6 +19,9 @@ PUBLISH_STEPS = [*["save", "mark"] * 3, "write"]
 """A transaction is journalled, sent, and recorded: for the package, its market, its pool."""
 
 
+PARAMS = DEFAULT_PARAMS, DEFAULT_POOL
+
+
 class Killed(BaseException):
     """Stands for a SIGKILL: nothing catches it, nothing is cleaned up on its account."""
 
@@ -72,12 +75,10 @@ async def test_publishing_is_done_once(tmp_path: Path, monkeypatch, at: int) -> 
         before = await count_transactions(info)
         with monkeypatch.context() as patch:
             bomb = Bomb(patch, at)
-            await run_until_killed(
-                publish_contract(settings, path, DEFAULT_PARAMS, DEFAULT_POOL, BUDGET)
-            )
+            await run_until_killed(publish_contract(settings, path, *PARAMS, BUDGET))
             assert bomb.steps == PUBLISH_STEPS[: at + 1]
         assert not path.exists()
-        made = await publish_contract(settings, path, DEFAULT_PARAMS, DEFAULT_POOL, BUDGET)
+        made = await publish_contract(settings, path, *PARAMS, BUDGET)
         assert await count_transactions(info) == before + 3
         assert load_profile(path).contract.package_id == made["package_id"]
         async with open_client([info.sui_url]) as client:
@@ -90,7 +91,7 @@ async def test_upgrading_is_done_once(tmp_path: Path, monkeypatch, at: int) -> N
     path, second = tmp_path / "v1.toml", tmp_path / "v2.toml"
     async with open_devnet(tmp_path / "devnet") as info:
         settings = make_settings(tmp_path / "me", info, info.accounts[0]["key"])
-        await publish_contract(settings, path, DEFAULT_PARAMS, DEFAULT_POOL, BUDGET)
+        await publish_contract(settings, path, *PARAMS, BUDGET)
         old, before = load_profile(path).contract, await count_transactions(info)
         with monkeypatch.context() as patch:
             Bomb(patch, at)

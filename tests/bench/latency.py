@@ -23,7 +23,7 @@ import trio
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from tests.bench.measure import Measurement
-from tests.contract.market import required, terms_with
+from tests.contract.early import required, terms_with
 from tests.demo.control import Control
 from tests.demo.task import SCHEMA
 from tests.demo.world import short_directory, spawn, stop_all
