@@ -9,13 +9,17 @@ from typing import Self
 
 import trio
 
+from walrusd.chain.calls.node import SeatOffer
+from walrusd.chain.layouts.objects import VerifierPool
 from walrusd.chain.packages.modules import read_module
 from walrusd.chain.send.signer import Signer, decode_private_key
 from walrusd.crypto.keystore import KeyBundle, RawKek, seal_keystore
 from walrusd.devnet.app import DevnetInfo, DevnetOptions, serve_devnet
 from walrusd.devnet.chain_file import open_chain_file
 from walrusd.devnet.move.packages import Contract
+from walrusd.engine.tools import Tools
 from walrusd.runtime.groups import first_leaf
+from walrusd.services.committee.registrar import register_seat
 from walrusd.settings.model import (
     DaemonSettings,
     KeysSettings,
@@ -27,6 +31,7 @@ from walrusd.settings.model import (
 from walrusd.units import MIST_PER_SUI, Mist
 
 BUDGET = Mist(2 * MIST_PER_SUI)
+OFFER = SeatOffer(min_fee=0, max_penalty=MIST_PER_SUI, rate=10**9, memory=1 << 30)
 
 
 @asynccontextmanager
@@ -69,6 +74,16 @@ def make_settings(home: Path, info: DevnetInfo, key: str | None = None, **sui: o
 def address_of(key: str) -> str:
     """Return the address of a private key."""
     return Signer(decode_private_key(key)).address
+
+
+async def take_seat(tools: Tools) -> VerifierPool:
+    """Take one more seat of the first pool; return the pool with it."""
+    name = tools.contract.pool_ids[0]
+    pool = await tools.contract.pool(name)
+    limit = pool.params.stake + pool.params.fee
+    await register_seat(tools, pool, OFFER, max_stake=limit, another=True)
+    tools.contract.forget(name)
+    return await tools.contract.pool(name)
 
 
 def tamper(contract: Contract, change: Callable[[bytes], bytes], name: str = "task") -> Contract:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from tests.admin.places import BUDGET, Raises, make_settings, open_devnet
 from tests.support.guards import GUARD_S
-from tests.support.market_params import DEFAULT_PARAMS
+from tests.support.market_params import DEFAULT_PARAMS, DEFAULT_POOL
 from walrusd.admin.contract import (
     publish_contract,
     upgrade_contract,
@@ -86,16 +86,16 @@ async def test_the_publisher_waits_for_a_node_that_does_not_know_the_package_yet
     await fail_over(devnet)
     path, before = tmp_path / "mine.toml", await count_transactions(devnet)
     looks = Looks(monkeypatch, devnet)
-    await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+    await publish_contract(settings, path, DEFAULT_PARAMS, DEFAULT_POOL, BUDGET)
     assert looks.seen == [False, False, True]
-    assert await count_transactions(devnet) == before + 2
+    assert await count_transactions(devnet) == before + 3
 
 
 async def test_the_upgrader_waits_for_a_node_that_does_not_know_the_version_yet(
     tmp_path: Path, devnet, settings: Settings, monkeypatch
 ) -> None:
     path, new = tmp_path / "mine.toml", tmp_path / "new.toml"
-    await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+    await publish_contract(settings, path, DEFAULT_PARAMS, DEFAULT_POOL, BUDGET)
     looks = Looks(monkeypatch, devnet, trap=True)
     await upgrade_contract(settings, load_profile(path).contract, new, BUDGET, same=True)
     assert looks.seen == [True, False, False, True]
@@ -106,11 +106,11 @@ async def test_a_publication_that_was_cut_off_is_waited_for_as_well(
 ) -> None:
     path = tmp_path / "mine.toml"
     await control(devnet, "/endpoints", endpoint=1, frozen=True)
-    made = await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+    made = await publish_contract(settings, path, DEFAULT_PARAMS, DEFAULT_POOL, BUDGET)
     path.unlink()
     await fail_over(devnet)
     looks = Looks(monkeypatch, devnet)
-    assert await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET) == made
+    assert await publish_contract(settings, path, DEFAULT_PARAMS, DEFAULT_POOL, BUDGET) == made
     assert looks.seen == [False, False, True]
 
 
@@ -119,7 +119,7 @@ async def test_who_verifies_gives_a_node_a_little_time(
 ) -> None:
     path = tmp_path / "mine.toml"
     await control(devnet, "/endpoints", endpoint=1, frozen=True)
-    await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+    await publish_contract(settings, path, DEFAULT_PARAMS, DEFAULT_POOL, BUDGET)
     profile = load_profile(path)
     behind = tmp_path / "behind.toml"
     write_profile(behind, replace(profile, name="behind", urls=(devnet.sui_urls[1],)))
@@ -130,7 +130,7 @@ async def test_who_verifies_gives_a_node_a_little_time(
     monkeypatch.setattr(contract_check, "PATIENCE_S", 0.0)
     await control(devnet, "/endpoints", endpoint=1, frozen=True)
     second = tmp_path / "second.toml"
-    await publish_contract(settings, second, DEFAULT_PARAMS, BUDGET)
+    await publish_contract(settings, second, DEFAULT_PARAMS, DEFAULT_POOL, BUDGET)
     unseen = replace(load_profile(second), urls=(devnet.sui_urls[1],))
     with Raises(ContractNotPublished, "no package"):
         await verify_published(unseen, unseen.require_contract())
@@ -147,7 +147,7 @@ async def test_a_node_that_stopped_is_left_for_one_that_knows_the_contract(
     await control(devnet, "/endpoints", endpoint=0, frozen=True)
     path = tmp_path / "mine.toml"
     alone = replace(settings, sui=replace(settings.sui, urls=(devnet.sui_urls[1],)))
-    await publish_contract(alone, path, DEFAULT_PARAMS, BUDGET)
+    await publish_contract(alone, path, DEFAULT_PARAMS, DEFAULT_POOL, BUDGET)
     await control(devnet, "/clock/advance", ms=60_000)
     both = replace(load_profile(path), urls=tuple(devnet.sui_urls))
     assert (await verify_published(both, both.require_contract()))["current"]
@@ -163,7 +163,7 @@ async def test_two_nodes_that_lag_lead_to_a_contract_that_verifies(
         await control(devnet, "/endpoints", endpoint=endpoint, lag_ms=lag_ms)
         await control(devnet, "/faults", endpoint=endpoint, rules=[rule], seed=endpoint)
     path, new = tmp_path / "mine.toml", tmp_path / "new.toml"
-    await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+    await publish_contract(settings, path, DEFAULT_PARAMS, DEFAULT_POOL, BUDGET)
     await trio.to_thread.run_sync(run_verify, path)
     await upgrade_contract(settings, load_profile(path).contract, new, BUDGET, same=True)
     await trio.to_thread.run_sync(run_verify, new)

@@ -10,10 +10,10 @@ import pytest
 import trio
 
 from tests.admin.earlier import build_earlier
-from tests.admin.places import BUDGET, Raises, make_settings, open_devnet
+from tests.admin.places import BUDGET, Raises, make_settings, open_devnet, take_seat
 from tests.docs.guide import UPGRADE, run_commands
 from tests.support.market.world import InlineTraining
-from tests.support.market_params import DEFAULT_PARAMS
+from tests.support.market_params import DEFAULT_PARAMS, DEFAULT_POOL
 from tests.support.refusals import refused
 from walrusd.admin import contract as admin_contract
 from walrusd.admin.contract import (
@@ -39,17 +39,8 @@ from walrusd.settings.adopt import adopt_contract
 from walrusd.settings.load import load_settings
 from walrusd.settings.model import Settings
 from walrusd.settings.profile import load_profile
-from walrusd.units import MIST_PER_SUI
 
 from .test_flow import named, start
-
-SEAT = {
-    "stake": MIST_PER_SUI,
-    "key": bytes(32),
-    "min_fee": 1,
-    "max_state_bytes": 1,
-    "max_segment_work": 1,
-}
 
 
 @pytest.fixture
@@ -74,7 +65,7 @@ async def published(tmp_path: Path, devnet, earlier, monkeypatch):
     bytecode = Bytecode(earlier.modules, earlier.dependencies, earlier.digest)
     with monkeypatch.context() as patch:
         patch.setattr(admin_contract, "load_bytecode", lambda: bytecode)
-        await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+        await publish_contract(settings, path, DEFAULT_PARAMS, DEFAULT_POOL, BUDGET)
     return settings, path
 
 
@@ -105,18 +96,17 @@ async def test_an_upgrade_to_other_code_takes_over_market_and_pool(
         moved = await migrate_contract(settings, after, [], BUDGET)
         assert set(moved["transactions"]) == {after.market_id, after.pool_id}
         reader = MarketReader(client, after.original_package_id, after.market_id)
-        market, pool = await reader.market(), await reader.pool()
+        market, pool = await reader.market(), await reader.pool(after.pool_id)
         assert (market.version, market.allowed_versions, pool.version) == (1, [1], 1)
     assert (await migrate_contract(settings, after, [], BUDGET))["migrated"] == 0
 
     profile = load_profile(new)
     assert (await verify_published(profile, profile.require_contract()))["version"] == 2
     async with open_tools(named(settings, new), InlineTraining) as (tools, _clock, _client):
-        await tools.contract.register_seat(**SEAT, once="seat")
+        assert len((await take_seat(tools)).seats) == 1
         tools.contract._called_package_id = before.package_id
         with refused("chain.move_abort", "EWrongVersion"):
-            await tools.contract.register_seat(**SEAT, once="another seat")
-        assert len((await tools.contract.pool()).seats) == 1
+            await take_seat(tools)
 
 
 def write_config(path: Path, devnet, settings: Settings) -> None:

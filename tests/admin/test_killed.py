@@ -7,7 +7,7 @@ import pytest
 
 from tests.admin.places import BUDGET, address_of, make_settings, open_devnet
 from tests.support.guards import GUARD_S
-from tests.support.market_params import DEFAULT_PARAMS
+from tests.support.market_params import DEFAULT_PARAMS, DEFAULT_POOL
 from walrusd.admin import contract
 from walrusd.admin.contract import publish_contract, upgrade_contract
 from walrusd.chain.nodes.connect import open_client
@@ -15,8 +15,11 @@ from walrusd.chain.packages.publish import UPGRADE_CAP_TYPE
 from walrusd.chain.send.outbox import SqliteOutbox
 from walrusd.settings.profile import load_profile
 
-PUBLISH_STEPS = ["save", "mark", "save", "mark", "write"]
-"""A transaction is journalled, sent, and recorded: once for the package, once for its market."""
+PUBLISH_STEPS = [*["save", "mark"] * 3, "write"]
+"""A transaction is journalled, sent, and recorded: for the package, its market, its pool."""
+
+
+PARAMS = DEFAULT_PARAMS, DEFAULT_POOL
 
 
 class Killed(BaseException):
@@ -72,11 +75,11 @@ async def test_publishing_is_done_once(tmp_path: Path, monkeypatch, at: int) -> 
         before = await count_transactions(info)
         with monkeypatch.context() as patch:
             bomb = Bomb(patch, at)
-            await run_until_killed(publish_contract(settings, path, DEFAULT_PARAMS, BUDGET))
+            await run_until_killed(publish_contract(settings, path, *PARAMS, BUDGET))
             assert bomb.steps == PUBLISH_STEPS[: at + 1]
         assert not path.exists()
-        made = await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
-        assert await count_transactions(info) == before + 2
+        made = await publish_contract(settings, path, *PARAMS, BUDGET)
+        assert await count_transactions(info) == before + 3
         assert load_profile(path).contract.package_id == made["package_id"]
         async with open_client([info.sui_url]) as client:
             owner = address_of(info.accounts[0]["key"])
@@ -88,7 +91,7 @@ async def test_upgrading_is_done_once(tmp_path: Path, monkeypatch, at: int) -> N
     path, second = tmp_path / "v1.toml", tmp_path / "v2.toml"
     async with open_devnet(tmp_path / "devnet") as info:
         settings = make_settings(tmp_path / "me", info, info.accounts[0]["key"])
-        await publish_contract(settings, path, DEFAULT_PARAMS, BUDGET)
+        await publish_contract(settings, path, *PARAMS, BUDGET)
         old, before = load_profile(path).contract, await count_transactions(info)
         with monkeypatch.context() as patch:
             Bomb(patch, at)

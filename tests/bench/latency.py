@@ -18,17 +18,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pysui.sui.sui_grpc.suimsgs.sui.rpc.v2 as pb
 import trio
 from pysui.sui.sui_grpc.suimsgs.google.protobuf import FieldMask
 
 from tests.bench.measure import Measurement
-from tests.contract.market import required, terms_with
+from tests.contract.early import required, terms_with
 from tests.demo.control import Control
 from tests.demo.task import SCHEMA
 from tests.demo.world import short_directory, spawn, stop_all
 from tests.support.guards import GUARD_S
 from walrusd.chain.calls.contract import ContractClient
+from walrusd.chain.calls.node import ProvenKeys, SeatOffer
+from walrusd.chain.calls.reads import SeatId
 from walrusd.chain.follow.follower import Cursor, Follower
 from walrusd.chain.grpc import GrpcMethod
 from walrusd.chain.layouts.events import KeyGranted, KeyRequested, TaskOpened
@@ -41,9 +44,13 @@ from walrusd.chain.send.transactions import Sender
 from walrusd.chain.values.types import ChainEvent
 from walrusd.cli.init import initialize
 from walrusd.core.lifecycle import KeyScope
+from walrusd.core.protocol import PROGRAM_ROOT
 from walrusd.crypto.envelope import derive_public_key
+from walrusd.crypto.envelopes.contexts import PublisherContext, SeatContext
+from walrusd.crypto.keystore import KeyBundle
 from walrusd.devnet.launch import run_devnet
-from walrusd.units import MIST_PER_SUI
+from walrusd.market.envelopes import prove_own_keys
+from walrusd.units import MIST_PER_SUI, address_bytes
 
 SEAL_MS = 250
 """About as often as Sui seals a checkpoint."""
@@ -54,8 +61,14 @@ MEAN_PAUSE_S = 0.35
 WAIT_S = GUARD_S
 NOBODY = "0x0"
 TERMS = terms_with(
-    reward=MIST_PER_SUI // 1_000, verifier_fee=1_000_000, publisher_bond=0, max_submissions=3
+    reward=MIST_PER_SUI // 1_000,
+    cancel_fee=0,
+    verifier_fee=1_000_000,
+    publisher_bond=0,
+    max_submissions=3,
 )
+SEATS = 16
+"""As many as the contract asks for before it opens a task under ``TERMS``."""
 _GET_CHECKPOINT = GrpcMethod(
     "/sui.rpc.v2.LedgerService/GetCheckpoint",
     pb.GetCheckpointRequest,
@@ -96,6 +109,7 @@ async def _measure(network: Mapping[str, Any], directory: Path, count: int) -> l
         follower = Follower(client, [network["package_id"]], Cursor())
         nursery.start_soon(follower.run, _note_in(heard))
         dataset = await _list_dataset(control, directory)
+        await _give_funds(network, stranger)
         await _make_events(client, network, stranger, dataset, count, directory)
         with trio.fail_after(WAIT_S):
             while len(heard.of(KeyGranted)) < count:  # noqa: ASYNC110 - another process is waited for
@@ -182,6 +196,7 @@ async def _run_daemon(
                 "package_id": network["package_id"],
                 "market_id": network["market_id"],
             },
+            "market": {"pools": [network["pool_id"]]},
             "walrus": {
                 "aggregators": [network["walrus_url"]],
                 "publishers": [network["walrus_url"]],
@@ -247,43 +262,90 @@ async def _make_events(
     connection = sqlite3.connect(directory / "stranger.sqlite")
     try:
         sender = Sender(client, signer, SqliteOutbox(connection))
-        market = ContractClient(client, sender, network["package_id"], network["market_id"])
+        ids = (network[name] for name in ("package_id", "market_id"))
+        market = ContractClient(client, sender, *ids, pool_ids=(network["pool_id"],))
+        stranger = await _take_seats(market)
         kinds = ["task", "key"] * count
         chance.shuffle(kinds)
         async with trio.open_nursery() as nursery:
             for number, kind in enumerate(kinds):
-                act = _open_task if kind == "task" else _ask_for_key
-                nursery.start_soon(act, market, dataset, f"{kind} {number}")
+                act = stranger.open_task if kind == "task" else stranger.ask_for_key
+                nursery.start_soon(act, dataset, f"{kind} {number}")
                 await trio.sleep(chance.expovariate(1 / MEAN_PAUSE_S))
     finally:
         connection.close()
 
 
-async def _open_task(market: ContractClient, dataset: str, once: str) -> None:
-    await market.open_task(
-        TERMS,
-        funds=required(TERMS),
-        publisher_key=bytes(32),
-        manifest_blob=1,
-        manifest_digest=bytes(32),
-        state_root_0=bytes(32),
-        plan_digest=bytes(32),
-        parent=NOBODY,
-        datasets=[DatasetRef(dataset, 1)],
-        once=once,
-    )
+@dataclass(frozen=True)
+class _Stranger:
+    """Opens tasks and asks for keys."""
+
+    market: ContractClient
+    pool: str
+    keys: ProvenKeys
+
+    async def open_task(self, dataset: str, once: str) -> None:
+        await self.market.open_task(
+            TERMS,
+            pool=self.pool,
+            funds=required(TERMS),
+            keys=self.keys,
+            manifest_blob=1,
+            manifest_digest=bytes(32),
+            state_root_0=bytes(32),
+            plan_digest=bytes(32),
+            program_root=PROGRAM_ROOT,
+            parent=NOBODY,
+            datasets=[DatasetRef(dataset, 1)],
+            once=once,
+        )
+
+    async def ask_for_key(self, dataset: str, once: str) -> None:
+        await self.market.request_key(
+            dataset,
+            number=1,
+            key=derive_public_key(bytes(range(32))),
+            scope=KeyScope.TRAIN,
+            task=NOBODY,
+            lifetime_ms=3_600_000,
+            once=once,
+        )
 
 
-async def _ask_for_key(market: ContractClient, dataset: str, once: str) -> None:
-    await market.request_key(
-        dataset,
-        number=1,
-        key=derive_public_key(bytes(range(32))),
-        scope=KeyScope.TRAIN_AND_VERIFY,
-        task=NOBODY,
-        lifetime_ms=3_600_000,
-        once=once,
-    )
+async def _take_seats(market: ContractClient) -> _Stranger:
+    """Let the pool have seats enough for a task; none of them will be drawn."""
+    (name,) = market.pool_ids
+    on_chain, bundle = await market.market(), KeyBundle.generate()
+    pool = await market.pool(name)
+    share = pool.params.stake // pool.params.duties
+    offer = SeatOffer(min_fee=0, max_penalty=share, rate=10**9, memory=1 << 30)
+    chain, me = on_chain.chain_id, address_bytes(market.address)
+    package, market_id = address_bytes(on_chain.package), address_bytes(on_chain.id)
+    for index in range(SEATS):
+        context = SeatContext(
+            chain_id=chain,
+            package=package,
+            market=market_id,
+            pool=address_bytes(name),
+            index=index,
+            generation=1,
+            owner=me,
+        )
+        await market.register_seat(
+            SeatId(name, index, 1),
+            payment=pool.params.stake + pool.params.fee,
+            keys=prove_own_keys(bundle, context),
+            offer=offer,
+            once=f"seat {index}",
+        )
+    published = PublisherContext(chain, package, market_id, me)
+    return _Stranger(market, name, prove_own_keys(bundle, published))
+
+
+async def _give_funds(network: Mapping[str, Any], signer: Signer) -> None:
+    async with httpx.AsyncClient(timeout=GUARD_S) as client:
+        body = {"address": signer.address, "amount": 2 * SEATS * 64 * MIST_PER_SUI}
+        (await client.post(network["admin_url"] + "/faucet", json=body)).raise_for_status()
 
 
 async def _read_seals(client: SuiClient, heard: Heard) -> dict[int, float]:

@@ -5,19 +5,22 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.support.market_params import DEFAULT_PARAMS, DEFAULT_POOL
 from walrusd.__main__ import cli
 from walrusd.admin import contract as admin
-from walrusd.chain.layouts.objects import MarketParams
+from walrusd.chain.layouts.objects import MarketParams, PoolParams
 from walrusd.cli import contract
 
 
 @pytest.fixture
 def publish(monkeypatch, tmp_path: Path):
     """Run ``contract publish``; returns its result, and the parameters that it would publish."""
-    asked: list[MarketParams] = []
+    asked: list[tuple[MarketParams, PoolParams]] = []
 
-    async def keep(_settings: object, _path: Path, params: MarketParams, _budget: int) -> dict:
-        asked.append(params)
+    async def keep(
+        _settings: object, _path: Path, market: MarketParams, pool: PoolParams, _budget: int
+    ) -> dict:
+        asked.append((market, pool))
         return {}
 
     monkeypatch.setattr(admin, "publish_contract", keep)
@@ -37,10 +40,17 @@ def publish(monkeypatch, tmp_path: Path):
     [("1h30m", 5_400_000), ("90s", 90_000), ("600", 600_000), ("2d", 172_800_000)],
 )
 def test_a_window_of_a_market_is_a_duration_or_seconds(publish, written, millis) -> None:
-    result, (params,) = publish("--max-window", written, "--unbonding", written)
+    options = ("--max-window", "--min-grace", "--max-life", "--unbonding", "--seat-life")
+    result, ((market, pool),) = publish(*(word for name in options for word in (name, written)))
     assert result.exit_code == 0
-    assert (params.max_window_ms, params.unbonding_ms) == (millis, millis)
-    assert params.min_window_ms == 60_000, "the default"
+    assert (market.max_window_ms, market.min_grace_ms, market.max_life_ms) == (millis,) * 3
+    assert (pool.unbonding_ms, pool.seat_life_ms) == (millis, millis)
+    assert market.min_window_ms == 60_000, "the default"
+
+
+def test_a_market_and_a_pool_have_defaults(publish) -> None:
+    _result, asked = publish()
+    assert asked == [(DEFAULT_PARAMS, DEFAULT_POOL)]
 
 
 @pytest.mark.parametrize("written", ["soon", "1x", "0s", "-1", "1.5h"])

@@ -27,7 +27,7 @@ from walrusd.services.contributor.disk import DiskShapes, compute_reserved
 from walrusd.services.contributor.staker import Staker
 from walrusd.settings.model import Role, VerifierSettings
 from walrusd.training.run.jobs import SelftestJob
-from walrusd.units import normalize_address
+from walrusd.units import Mist, normalize_address
 
 
 class _Machine:
@@ -241,15 +241,19 @@ async def test_no_seat_is_staked_on_a_machine_that_cannot_replay(
     tmp_path: Path, monkeypatch, autojump_clock, spoil: Spoil, reason: str
 ) -> None:
     net, machine = Network(), _Machine()
-
-    async def no_cap(_owner: str) -> None:
-        return None
-
+    takes = Mist(net.pool.params.stake + net.pool.params.fee)
     with net.daemon(tmp_path, "v", training=machine) as opened:
-        verifier = VerifierSettings(auto_register=True)
+        verifier = VerifierSettings(auto_register=True, max_stake=takes, rate=10**9)
         settings = dataclasses.replace(opened.settings, verifier=verifier)
         tools = dataclasses.replace(opened, settings=settings)
-        tools.contract.verifier_cap = no_cap
+        send = tools.contract.register_seat
+
+        async def register_seat(*arguments: Any, **keywords: Any) -> Any:
+            executed = await send(*arguments, **keywords)
+            net.register(tools.address, tools.keys)
+            return executed
+
+        tools.contract.register_seat = register_seat
         registrar = Registrar(tools, Readiness(tools))
         with monkeypatch.context() as patch:
             spoil(tools, machine, patch)
@@ -396,4 +400,4 @@ async def test_a_whole_daemon_says_so_and_takes_no_seat(tmp_path: Path, monkeypa
             return "failed" in decisions(peer.tools, peer.address)
 
         await wait_for(has_journalled, 120)
-        assert await peer.tools.contract.verifier_cap(peer.address) is None
+        assert await peer.tools.contract.verifier_caps(peer.address) == []

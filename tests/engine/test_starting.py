@@ -46,6 +46,7 @@ from walrusd.runtime.groups import most_significant
 from walrusd.settings.model import Role, Settings
 from walrusd.state.database import DATABASE_NAME, Database
 from walrusd.state.stores import KeyValue
+from walrusd.units import MIST_PER_SUI, Mist
 
 # --- what is waited out --------------------------------------------------------------------------
 
@@ -412,7 +413,7 @@ async def test_settings_are_compared_with_the_market(short, nursery) -> None:
         await check_on_network(settings)
     await nursery.start(serve_devnet, options_of(settings, short))
     await check_on_network(settings)
-    poor = dataclasses.replace(settings.verifier, stake=1)
-    with refused("config.invalid", 1, "SUI"):
+    poor = dataclasses.replace(settings.verifier, max_stake=Mist(MIST_PER_SUI))
+    with refused("config.invalid", 1, "SUI", "64.01"):
         await check_on_network(dataclasses.replace(settings, verifier=poor))
     nursery.cancel_scope.cancel()

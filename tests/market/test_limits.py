@@ -155,6 +155,7 @@ def publish(tools, plan, weights_path=None, **terms):
 )
 async def test_such_a_task_is_not_opened(tmp_path: Path, plan, terms, parts) -> None:
     net = Network()
+    net.fill_pool()
     with net.daemon(tmp_path, "p") as tools:
         before = set(net.blobs)
         with pytest.raises(BlobOverLimit) as caught:
@@ -175,6 +176,7 @@ async def test_weights_with_a_header_that_nobody_reads_are_not_stored(tmp_path: 
     path = tmp_path / "weights.safetensors"
     tensors = weights_from_bytes(net.plan, weights_to_bytes(net.plan, init_weights(net.plan)))
     save_file(tensors, path, metadata={"story": "s" * (1 << 17)})
+    net.fill_pool()
     with net.daemon(tmp_path, "p") as tools:
         before = set(net.blobs)
         with refused("rpc.bad_request", "readers"):
@@ -186,6 +188,7 @@ async def test_a_manifest_that_nobody_reads_is_not_stored(tmp_path: Path) -> Non
     net = Network()
     plan = wide_plan(16, batch=65_536, micro_batches=[1] * 65_536)
     assert len(read_plan(plan).to_bytes()) < 1 << 20, "every plan fits; nothing to refuse"
+    net.fill_pool()
     with net.daemon(tmp_path, "p") as tools:
         net.version.rows = 1 << 20
         with pytest.raises(BlobOverLimit, match="The manifest needs 13"):
@@ -209,6 +212,7 @@ LONG = {
 async def test_a_run_that_is_too_long_is_not_opened(tmp_path: Path, what: str) -> None:
     changes, reason = LONG[what]
     net = Network()
+    net.fill_pool()
     with net.daemon(tmp_path, "p") as tools:
         before = set(net.blobs)
         with pytest.raises((BlobOverLimit, PlanRefused), match=reason):
@@ -273,7 +277,7 @@ async def test_what_is_staked_on_already_is_sent_whatever_the_settings_say(tmp_p
         await Trainer(tools, fetcher).run_once()
         await Committer(tools, fetcher).run_once()
         net.submission.commitment = tools.contract.arguments("commit")[0][2]
-        net.seat(tools.address, tools.keys.encryption_key)
+        net.seat(tools.address, tools.keys)
         await Opener(tools, fetcher).run_once()
         assert tools.contract.calls("open")
     assert [options["try_anyway"] for options in sent] == [True] * 4

@@ -76,9 +76,15 @@ REPLIES: dict[str, dict[str, Any]] = {
     "keys.list": {"requests": [_REQUEST]},
     "keys.approve": {"request": ID, "digest": EVIL, "state": EVIL},
     "keys.deny": {"request": ID, "digest": EVIL, "state": EVIL},
-    "node.register": {"seat": 1, "digest": EVIL},
+    "task.cancel": {"task": ID, "digest": EVIL},
+    "node.register": {"pool": ID, "seat": 1, "digest": EVIL},
+    "node.preview": {"pool": EVIL, "stake_mist": 2, "fee_mist": 1, EVIL: EVIL},
+    "node.declare": {"digest": EVIL, "seat": 1, "rate": 2, EVIL: EVIL},
+    "node.renew": {"digest": EVIL, "seat": 1, "fee_mist": 2},
+    "node.top_up": {"digest": EVIL, "amount_mist": 2},
     "node.balance": {"address": ID, "balance_mist": 1, "claimable_mist": 0, EVIL: EVIL},
-    "node.stake": {"address": ID, "seat": {"index": 2, EVIL: EVIL}, "bound_mist": {ID: 2, EVIL: 1}},
+    "node.stake": {"address": ID, "seats": [{"pool": EVIL, "seat": 2, EVIL: EVIL}],
+                   "bound_mist": {ID: 2, EVIL: 1}},
     "node.exit": {"digest": EVIL},
     "node.withdraw": {"digest": EVIL},
     "why": {
@@ -89,7 +95,11 @@ REPLIES: dict[str, dict[str, Any]] = {
         "outcome": [EVIL],
     },
 }  # fmt: skip
-_AS = {"task.preview": ("task", "publish", "--dry-run")}
+_AS = {
+    "task.preview": ("task", "publish", "--dry-run"),
+    "node.preview": ("node", "register", "--dry-run"),
+    "node.top_up": ("node", "top-up"),
+}
 """The commands of the methods that are not named like them."""
 COMMANDS: dict[str, tuple[str, ...]] = {
     method: (*_AS.get(method, method.split(".")), *arguments)
@@ -100,6 +110,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
         "dataset.add": ("x.csv", "--title", "t", "--yes"), "dataset.list": (),
         "dataset.show": (ID,), "dataset.search": ("x",), "keys.pending": (), "keys.list": (),
         "keys.approve": (ID,), "keys.deny": (ID, "--reason", "no"), "node.register": ("--yes",),
+        "task.cancel": (ID, "--yes"), "node.preview": (), "node.declare": ("--rate", "2"),
+        "node.renew": ("--yes",), "node.top_up": ("--yes",),
         "node.balance": (), "node.stake": (), "node.exit": (), "node.withdraw": (), "why": (ID,),
     }.items()
 }  # fmt: skip

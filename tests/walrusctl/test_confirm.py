@@ -39,18 +39,29 @@ def asks(tmp_path: Path) -> dict[str, list[str]]:
     return {
         "task.publish": ["task", "publish", str(file)],
         "task.join": ["task", "join", TASK],
-        "node.register": ["node", "register", "--stake", "10 SUI"],
+        "node.register": ["node", "register", "--max-stake", "10 SUI"],
+        "node.renew": ["node", "renew"],
+        "node.top_up": ["node", "top-up"],
+        "task.cancel": ["task", "cancel", TASK],
         "dataset.add": ["dataset", "add", str(file), "--title", "t"],
     }
 
 
-METHODS = ("task.publish", "task.join", "node.register", "dataset.add")
+METHODS = (
+    "task.publish", "task.join", "task.cancel", "node.register", "node.renew", "node.top_up",
+    "dataset.add",
+)  # fmt: skip
+JOINED = {"task": TASK, "stake_mist": 2 * 10**9, "joined": 3, "cancel_fee_mist": 10**8}
+SEAT = {
+    "pool": "0x9", "stake_mist": 32 * 10**9, "fee_mist": 10**7, "rate": 10**9, "memory_bytes": 8,
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
 def _answers(monkeypatch) -> None:
     monkeypatch.setitem(ANSWERS, "task.preview", COSTS)
-    monkeypatch.setitem(ANSWERS, "task.show", {"task": TASK, "stake_mist": 2 * 10**9})
+    monkeypatch.setitem(ANSWERS, "task.show", JOINED)
+    monkeypatch.setitem(ANSWERS, "node.preview", SEAT)
 
 
 def sent(daemon) -> list[str]:
@@ -84,9 +95,15 @@ async def test_a_terminal_asks_and_only_yes_moves_money(daemon, asks, method, mo
 
 
 async def test_the_question_names_what_is_bound(daemon, asks, monkeypatch) -> None:
-    for method, amount in (("task.publish", "8.234 SUI"), ("task.join", "2 SUI")):
+    for method, amounts in (
+        ("task.publish", ["8.234 SUI"]),
+        ("task.join", ["2 SUI"]),
+        ("task.cancel", ["0.3 SUI"]),
+        ("node.register", ["32 SUI", "0.01 SUI"]),
+    ):
         monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
-        assert amount in (await daemon.ctl(*asks[method])).err
+        asked = (await daemon.ctl(*asks[method])).err
+        assert all(amount in asked for amount in amounts)
 
 
 async def test_a_task_that_is_open_already_locks_nothing_and_is_not_asked_about(
@@ -111,7 +128,7 @@ async def test_a_dry_run_shows_amounts_and_durations_and_sends_nothing(daemon, a
 def test_every_command_says_whether_it_asks() -> None:
     """A new command that has ``--yes`` is one of those above, and they all have it."""
     having = {
-        f"{group}.{name}"
+        f"{group}.{name}".replace("-", "_")
         for group, found in cli.commands.items()
         for name, command in getattr(found, "commands", {}).items()
         if any("--yes" in param.opts for param in command.params)

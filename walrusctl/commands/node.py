@@ -41,15 +41,21 @@ def _given(**options: Any) -> dict[str, Any]:
 @click.option("--max-stake", help='Overrides [verifier] max_stake, for example "32 SUI".')
 @_offer_options
 @click.option("--another", is_flag=True, help="Take one more seat, though we hold one.")
+@click.option("--dry-run", is_flag=True, help="Show what would be bound; send nothing.")
 @yes_option
 @with_session
-def register(session: Session, /, *, another: bool, yes: bool, **options: Any) -> None:
+def register(
+    session: Session, /, *, another: bool, dry_run: bool, yes: bool, **options: Any
+) -> None:
     """Take a seat in a pool. Binds the pool's stake until `node withdraw`; burns its fee and gas.
 
     What the machine does in a second is measured, unless --rate or [verifier] rate says it. The
     seat can lose stake if it does not do its work or attests to a forged segment.
     """
     params = _given(**options)
+    if dry_run:
+        session.call_and_show("node.preview", params=params)
+        return
     if must_ask(session, yes=yes):
         found = session.call("node.preview", params=params)
         session.show("node.preview", found)
