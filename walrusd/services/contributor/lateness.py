@@ -5,7 +5,7 @@ the fee grows with every moment of the grace, and stops there.
 """
 
 from walrusd.chain.layouts.objects import Terms
-from walrusd.core.economics import compute_late_fee
+from walrusd.core.deposits import compute_late_fee
 from walrusd.durations import format_duration
 from walrusd.engine.tools import Tools
 from walrusd.market.case import Case
