@@ -116,12 +116,16 @@ def test_a_ring_does_as_often_as_the_formula_says_what_it_can(pool, ring):
 
 
 def test_the_estimate_has_the_chances_of_the_page():
-    shown = [(r["ring"], r["convicts_honest"], r["passes_forged"]) for r in show_rings(RULES, 30)]
-    rounded = [(ring, round(convicts, 3), round(passes, 4)) for ring, convicts, passes in shown]
-    assert rounded == [(3, 0.008, 0.0002), (6, 0.14, 0.004), (10, 0.59, 0.028)]
-    least = RULES.committee + RULES.substitutes + RULES.jury
-    assert len(show_rings(RULES, least)) == 3
-    assert show_rings(RULES, least - 1) == []
+    rules = replace(RULES, substitutes=4)  # those that the page's tables are for
+    names = {"convicts_honest": 2, "stops_honest": 3, "passes_forged": 3}
+    shown = [
+        (each["ring"], *(round(each[name], digits) for name, digits in names.items()))
+        for each in show_rings(rules, 30)
+    ]
+    assert shown == [(3, 0.01, 0, 0), (6, 0.14, 0.001, 0.003), (10, 0.59, 0.018, 0.028)]
+    least = rules.committee + rules.substitutes + rules.jury
+    assert len(show_rings(rules, least)) == 3
+    assert show_rings(rules, least - 1) == []
 
 
 @pytest.mark.parametrize("segments", [32, 64, 1 << 20])
