@@ -400,7 +400,7 @@ def test_everyone_is_paid_and_the_rest_comes_back():
         m.accept(submission)
     assert m.task.accepted == 0b1111
     for name, submission in zip(CONTRIBUTORS, submissions, strict=True):
-        assert m.claim(submission, name) == TERMS.stake + TERMS.reward + TIP
+        assert m.claim(submission, name) == TERMS.stake + TERMS.reward
         for seat in submission.committee:
             assert m.claim(submission, m.name_of(seat.verifier)) == TERMS.verifier_fee
         assert m.claim(submission, "crank") == 3 * TIP

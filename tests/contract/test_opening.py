@@ -129,7 +129,7 @@ def test_being_late_costs_at_most_the_fee(late_ms, fee):
     m.deliver_all(submission)
     assert submission.late_fee == fee
     m.accept(submission)
-    assert paid(submission)[FIRST] == TERMS.stake - fee + TERMS.reward + TIP
+    assert paid(submission)[FIRST] == TERMS.stake - fee + TERMS.reward
     assert m.burned - burned == fee
 
 
@@ -304,7 +304,7 @@ def test_with_the_update_s_key_the_work_is_accepted():
         EndReason.ATTESTED,
     )
     assert (m.task.accepted, m.task.ended) == (1, 1)
-    assert paid(submission)[FIRST] == TERMS.stake + TERMS.reward + TIP
+    assert paid(submission)[FIRST] == TERMS.stake + TERMS.reward
     with aborts("submission.EWrongState"):
         m.accuse(submission, CaseKind.UPDATE)
 

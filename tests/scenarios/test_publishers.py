@@ -97,7 +97,7 @@ def test_a_task_in_training_is_not_cancelled(scenario: Scenario) -> None:
         ("terms.EStakeBelowJuryCost", {"stake": "0.39 SUI", "juror_fee": "0.01 SUI"}),
         ("terms.EStakeBelowJuryCost", {"verifier_fee": "0.05 SUI"}),
         ("terms.EAuditTooWeak", {"audit_bps": 0}),
-        ("terms.ELossAboveShare", {"verifier_stake": "1.9 SUI"}),
+        ("terms.ELossAboveShare", {"verifier_stake": "3.9 SUI"}),
         (
             "terms.ELossAboveShare",
             {"verifier_fee": "0.1 SUI", "stake": "4 SUI", "audit_bps": 3_000},

@@ -64,6 +64,21 @@ class JuryCalls(Caller):
             once = f"accuse:{submission.id}:{submission.cases}:{seat}"
             return await self._send(build, once, submission.id)
 
+    async def accuse_file(
+        self, task: str, submission: ob.Submission, *, program_root: bytes, bond: int
+    ) -> ExecutedTransaction:
+        """Accuse a submission's verification file on a bond, in Mist; no seat is needed."""
+        market, ref = await self._market_ref(), frozen(await self.shared_ref(task))
+        sub = await self.shared_ref(submission.id)
+
+        def build(p: Ptb) -> None:
+            (coin,) = p.split_gas(bond)
+            target = self._target("jury", "accuse_file")
+            p.call(target, market, ref, sub, p.byte_vector(program_root), coin, p.clock)
+
+        once = f"accuse_file:{submission.id}:{submission.cases}"
+        return await self._send(build, once, submission.id)
+
     async def draw_jury(self, task: str, submission: str) -> ExecutedTransaction:
         """List the eligible seats, and draw the beacon that chooses the jury among them."""
         return await self._crank(
