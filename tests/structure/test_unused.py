@@ -13,7 +13,7 @@ _DEVNET = "part of the devnet, which is there to be tested with"
 _PACKAGES = "public in the contract, for other packages to call"
 
 UNUSED = {
-    "walrusd/chain/calls/jury.py: JuryCalls.accuse_file": "an outsider's call, which no daemon makes",
+    "walrusd/chain/calls/jury.py: JuryCalls.accuse_file": "an outsider's call: no daemon makes it",
     "walrusctl/layout.py: PrintableConsole.render": "called by rich",
     "walrusd/chain/grpc/channel.py: open_channel": "a client of one server, to test servers with",
     "walrusd/chain/send/inputs.py: Inputs.u16": "called by the name of the parameter's type",
