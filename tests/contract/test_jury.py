@@ -405,7 +405,7 @@ def test_everyone_is_paid_and_the_rest_comes_back():
             assert m.claim(submission, m.name_of(seat.verifier)) == TERMS.verifier_fee
         assert m.claim(submission, "crank") == 3 * TIP
         assert (submission.credited, submission.credits) == (0, [])
-    spent = 4 * (TERMS.reward + 3 * TERMS.verifier_fee + 4 * TIP) + 2 * TIP
+    spent = 4 * (TERMS.reward + 3 * TERMS.verifier_fee + 3 * TIP) + 2 * TIP
     assert m.reclaim() == required(TERMS) - spent
 
 
