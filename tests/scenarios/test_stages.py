@@ -16,7 +16,7 @@ from tests.support.scenario.devnet_stage import open_devnet
 from tests.support.scenario.move_stage import open_move, replay_together
 from tests.support.scenario.plugin import require_vm
 from tests.support.scenario.scenario import Scenario
-from tests.support.scenario.stage import Rules, open_specification
+from tests.support.scenario.stage import Specification, open_specification
 from walrusd.devnet.move.aborts import MoveAbort
 
 Play = Callable[[Scenario], None]
@@ -90,7 +90,7 @@ CHANGED = {
 
 
 @pytest.fixture
-def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], type[Rules]]:
+def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], type[Specification]]:
     """Return what changes the rule of a name."""
     monkeypatch.syspath_prepend(tmp_path)
     return lambda name: apply(RULES[name], tmp_path)
