@@ -22,7 +22,8 @@ settings.load_profile("patient")
 sqlite3.connect = connect_owned()
 
 
-# These still speak of protocol 1, or hold to bytes that were not made anew, and are not run.
+# Not run: each had failures under protocol 2 whose causes were mostly not looked into. Some speak
+# of protocol 1 or hold old bytes; others may show faults of the product.
 collect_ignore = [
     "attacks/test_quick.py",
     "bench/test_bench.py",
